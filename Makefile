@@ -1,0 +1,69 @@
+# Two commands on a fresh machine: `make book` and `make test`. `make help` lists the rest.
+
+PROFILE ?= micro
+PYTHON ?= python3
+BIN := .venv/bin
+BUILD := _build/$(PROFILE)
+CHAPTERS := $(basename $(notdir $(wildcard book/[0-9]*.py)))
+EXECUTED := $(CHAPTERS:%=$(BUILD)/executed/%.ipynb)
+LIBRARY := $(shell find frugal_lib -type f -not -path '*/__pycache__/*')
+RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml))
+RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) 2>/dev/null))
+
+.PHONY: book test setup notebooks serve lint clean help FORCE
+
+book: _build/html/.built ## build the site into _build/html (PROFILE=smoke|micro|paper, default micro)
+
+test: .venv/.installed ## run the tests
+	$(BIN)/python -m pytest
+
+setup: .venv/.installed ## make .venv and install the pinned requirements, torch first
+
+.venv/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "frugal-gpt2 needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.txt)
+	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .py
+	$(BIN)/jupytext --to ipynb $(CHAPTERS:%=book/%.py)
+
+# A chapter that fails stops the build; its notebook stays as NAME.failed.ipynb, for reading.
+# Smoke runs everything live: its records are made anew whenever something changed.
+$(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
+	@mkdir -p $(@D)
+	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS))
+	@rm -f $(@:.ipynb=.failed.ipynb)
+	@$(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
+		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
+	@mv $(@:.ipynb=.failed.ipynb) $@
+
+# The site shows one profile; asking for another one makes it stale.
+_build/profile: FORCE
+	@mkdir -p _build
+	@echo $(PROFILE) | cmp -s - $@ || echo $(PROFILE) > $@
+
+_build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml README.md _build/profile
+	rm -rf _build/source _build/html
+	mkdir -p _build/source/book _build/source/extra/$(dir $(RESULTS))
+	cp _config.yml _toc.yml _build/source
+	cp $(wildcard book/*.md book/*.bib book/*.css) $(EXECUTED) _build/source/book
+	cp -r $(RESULTS) _build/source/extra/$(RESULTS)
+	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
+	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \
+		|| { echo "the site does not have a page for each of: index $(CHAPTERS)" >&2; exit 1; }
+	touch $@
+
+serve: book ## build, then serve the site on http://localhost:8000
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lint: .venv/.installed ## check style
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean: ## remove everything that was built; committed records and .venv stay
+	rm -rf _build
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,0 +1,111 @@
+"""The command line: `python -m frugal_lib --help`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="What actually breaks when GPT-2 gets frugal? Runs, scores and checks behind the book.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def fail(message: object) -> typer.Exit:
+    """One clear sentence on standard error; raise what is returned."""
+    typer.echo(f"frugal_lib: {message}", err=True)
+    return typer.Exit(2)
+
+
+@app.command()
+def score(
+    generated: Annotated[Path, typer.Argument(help="Generated sonnets in the paper's format.")],
+    gold: Annotated[Path, typer.Argument(help="The true sonnets in the same format.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score generated sonnets: chrF over the whole text and over what the model wrote."""
+    from frugal_lib.data import DataError
+    from frugal_lib.score import score_files
+
+    try:
+        result = score_files(generated, gold)
+    except DataError as error:
+        raise fail(error) from None
+    if as_json:
+        return typer.echo(json.dumps(result, indent=1))
+    typer.echo(f"{'sonnet':>6}  {'chrF':>6}  {'chrF of the continuation':>24}")
+    for row in result["per_sonnet"]:
+        typer.echo(f"{row['id']:>6}  {row['chrf']:6.2f}  {row['chrf_continuation']:24.2f}")
+    typer.echo(f"{'all':>6}  {result['chrf']:6.2f}  {result['chrf_continuation']:24.2f}   ({result['signature']})")
+
+
+@app.command()
+def sweep(
+    chapter: Annotated[str, typer.Argument(help="Chapter whose runs to compute, such as baseline.")],
+    profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
+    seed: Annotated[int, typer.Option(help="First seed.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Compute failed runs again.")] = False,
+) -> None:
+    """Compute the runs of a chapter that have no record yet; goes on where it was stopped."""
+    from frugal_lib import chapters
+    from frugal_lib.data import DataError
+    from frugal_lib.profiles import ProfileError, load_profile
+
+    try:
+        loaded = load_profile(profile)
+        folder = loaded.results_folder(results)
+        records = chapters.records_of(chapter, loaded, folder, seed, device, workers, retry_failed)
+    except (ProfileError, DataError, ValueError) as error:
+        raise fail(error) from None
+    states = [record.status for record in records]
+    counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "failed") if s in states)
+    typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")
+    if "failed" in states:
+        raise typer.Exit(1)
+
+
+@app.command()
+def pretrain(
+    corpus: Annotated[Path, typer.Argument(help="Folder of .txt files, one work each.")],
+    size: Annotated[str, typer.Option(help="Which architecture: micro.")] = "micro",
+    work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: _build/pretrain/SIZE.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the weights go; default: WORK/out.")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to train on.")] = 5_000_000,
+) -> None:
+    """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
+    from frugal_lib.pretrain import SIZES, Recipe
+    from frugal_lib.pretrain import pretrain as train_base
+
+    if size not in SIZES:
+        raise fail(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}.")
+    work = work or Path("_build/pretrain") / size
+    try:
+        facts = train_base(corpus, work, out or work / "out", Recipe(**SIZES[size], tokens=tokens))
+    except (OSError, ValueError) as error:
+        raise fail(error) from None
+    typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out or work / 'out'}")
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and checkout: packages, device, base model, data, records."""
+    from frugal_lib.doctor import checks
+
+    problems = 0
+    for name, ok, finding in checks():
+        problems += not ok
+        typer.echo(f"{'ok     ' if ok else 'PROBLEM'} {name:9} {finding}")
+    if problems:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

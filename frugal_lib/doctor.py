@@ -1,0 +1,83 @@
+"""What `python -m frugal_lib doctor` looks at: one line per thing, with its mend where it is broken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from frugal_lib import data, machine, models, profiles, runs
+from frugal_lib.colab import pins
+
+Check = tuple[str, bool, str]
+
+
+def check_packages() -> Check:
+    """Installed packages against the pins."""
+    wrong = []
+    for name, wanted in pins().items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "missing"
+        if found.split("+")[0] != wanted:
+            wrong.append(f"{name} {found} (pinned {wanted})")
+    if wrong:
+        return "packages", False, f"{', '.join(wrong)}; run `make setup`, or expect other numbers"
+    return "packages", True, f"all {len(pins())} pinned packages, Python {sys.version.split()[0]}"
+
+
+def check_device() -> Check:
+    device = machine.pick_device()
+    return "device", True, f"{device}: {machine.device_name(device)}"
+
+
+def check_base() -> Check:
+    """Every base that ships loads and gives finite logits."""
+    import torch
+
+    names = models.embedded_bases()
+    for name in names:
+        ids = models.load_tokenizer(name)("Shall I compare thee", return_tensors="pt")
+        if not torch.isfinite(models.load_model(name)(**ids).logits).all():
+            return "base", False, f"{name} gives logits that are not finite; restore frugal_lib/assets/{name} from git"
+    return "base", bool(names), ", ".join(f"{name} ({models.base_digest(name)})" for name in names) or "none found"
+
+
+def check_data() -> Check:
+    """Which edition of the sonnets this machine can have."""
+    try:
+        edition = data.available_edition()
+        sonnets = data.load_sonnets(edition)
+    except data.DataError as error:
+        return "data", False, str(error)
+    sizes = ", ".join(f"{name} {len(sonnets.split(name))}" for name in ("train", "dev", "test"))
+    return "data", True, f"{edition}: {data.EDITIONS[edition]}; {sizes}"
+
+
+def check_records(name: str) -> Check:
+    """Every record of a profile parses and lies under its own key."""
+    folder = machine.ROOT / profiles.load_profile(name).results
+    wrong = [path.name for path in sorted(folder.rglob("*.json")) if not is_record(path, folder)]
+    if wrong:
+        return "records", False, f"{name}: {', '.join(wrong)} cannot be read or was renamed; restore from git or delete"
+    return "records", True, f"{name}: {len(list(folder.rglob('*.json')))} in {folder.relative_to(machine.ROOT)}"
+
+
+def is_record(path: Path, folder: Path) -> bool:
+    try:
+        record = runs.Record.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+    return path == folder / record.run.path
+
+
+def checks() -> Iterator[Check]:
+    """All checks, each run when its turn comes."""
+    yield check_packages()
+    yield check_device()
+    yield check_base()
+    yield check_data()
+    for name in profiles.names():
+        yield check_records(name)

@@ -1,0 +1,114 @@
+"""Sampling completions in batches, such that a text does not depend on its neighbours in the batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen. The defaults are the paper's; temperature 0 is greedy."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.9
+    max_new_tokens: int = 128
+
+
+class GumbelNoise(LogitsProcessor):
+    """Adds Gumbel noise from one random stream per row, so that the arg-max is a sample.
+
+    The arg-max of logits plus Gumbel noise is a draw from their softmax (Gumbel 1954; Maddison et
+    al. 2014). With a stream of its own, a row's text is the same in any batch.
+    """
+
+    def __init__(self, seeds: Sequence[int]):
+        self.streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Next-token scores [rows, vocabulary] → the same with noise."""
+        width = scores.shape[1]
+        uniform = torch.stack([torch.rand(width, generator=stream) for stream in self.streams])
+        noise = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
+        return scores + noise.to(scores)
+
+
+class StopAfterLines(StoppingCriteria):
+    """A row is done once it has written `lines` line ends behind its prompt."""
+
+    def __init__(self, newline: int, lines: int, prompt_length: int):
+        self.newline, self.lines, self.prompt_length = newline, lines, prompt_length
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
+        """Token ids [rows, time] → whether each row is done [rows]."""
+        return (input_ids[:, self.prompt_length :] == self.newline).sum(dim=1) >= self.lines
+
+
+def stream_seed(*parts: int | str) -> int:
+    """A seed of 63 bits for the random stream named by `parts`, the same on every machine."""
+    name = "/".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
+
+
+def processors(decoding: Decoding, seeds: Sequence[int]) -> LogitsProcessorList:
+    """Temperature, top-k and top-p in GPT-2's usual order, then the noise; nothing when greedy."""
+    if decoding.temperature == 0:
+        return LogitsProcessorList()
+    steps = [TemperatureLogitsWarper(decoding.temperature)] if decoding.temperature != 1 else []
+    steps += [TopKLogitsWarper(decoding.top_k)] if decoding.top_k else []
+    steps += [TopPLogitsWarper(decoding.top_p)] if decoding.top_p < 1 else []
+    return LogitsProcessorList([*steps, GumbelNoise(seeds)])
+
+
+@torch.no_grad()
+def complete(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    lines: int,
+    decoding: Decoding = Decoding(),
+    batch_size: int = 64,
+) -> list[str]:
+    """What `model` writes behind each prompt, up to `lines` lines (the prompts not included).
+
+    Prompts are padded on the left and masked, and the cache is used. In FP32 the text of a
+    prompt is the same at any batch size.
+
+    Args:
+        prompts: texts to go on from; a prompt of whole lines ends with its line end.
+        seeds: one per prompt, the seed of its random stream.
+    """
+    (newline,) = tokenizer.encode("\n")
+    texts = []
+    for start in range(0, len(prompts), batch_size):
+        rows = slice(start, start + batch_size)
+        batch = tokenizer(list(prompts[rows]), return_tensors="pt", padding=True).to(model.device)
+        length = batch["input_ids"].shape[1]
+        room = model.config.n_positions - length
+        if room < 1:
+            raise ValueError(f"a prompt has {length} tokens; this model reads {model.config.n_positions}.")
+        output = model.generate(
+            **batch,
+            do_sample=False,
+            max_new_tokens=min(decoding.max_new_tokens, room),
+            logits_processor=processors(decoding, seeds[rows]),
+            stopping_criteria=StoppingCriteriaList([StopAfterLines(newline, lines, length)]),
+        )
+        texts += tokenizer.batch_decode(output[:, length:], skip_special_tokens=True)
+    return ["\n".join(text.splitlines()[:lines]) for text in texts]

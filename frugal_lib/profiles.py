@@ -1,0 +1,96 @@
+"""Profiles: which base, how much data, which grids and seeds. YAML read into frozen dataclasses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+FOLDER = Path(__file__).parent / "profiles"
+ROOT = Path(__file__).parents[1]
+STRICT = ConfigDict(extra="forbid", strict=False)
+
+
+class ProfileError(Exception):
+    """A profile that cannot be read: one sentence for the user."""
+
+
+@checked(frozen=True, config=STRICT)
+class SonnetGrid:
+    """Full fine-tuning on the sonnets.
+
+    `train_limit` and `held_out_limit` cut the splits to their first sonnets (None: all of them).
+    `floor_draws` is the number of random completions behind each floor.
+    """
+
+    learning_rates: tuple[float, ...]
+    batch_size: int
+    epochs: int
+    patience: int
+    seeds: int
+    samples: int
+    floor_draws: int
+    max_new_tokens: int
+    dropout: float = 0.1
+    train_limit: int | None = None
+    held_out_limit: int | None = None
+
+
+@checked(frozen=True, config=STRICT)
+class Profile:
+    """One way of running the whole book.
+
+    `edition` names the sonnets: `folger`, `public-domain`, or `available` (the first of the two
+    that this machine can have). `results` is the folder of the records.
+    """
+
+    name: str
+    base: str
+    edition: Literal["folger", "public-domain", "available"]
+    results: str
+    figures: str
+    sonnets: SonnetGrid
+
+    def results_folder(self, instead: str | Path | None = None) -> Path:
+        """Where records lie: `instead` where it is given, else the profile's folder in the project."""
+        return Path(instead) if instead else ROOT / self.results
+
+    @property
+    def figures_folder(self) -> Path:
+        return ROOT / self.figures
+
+
+def names() -> list[str]:
+    """The profiles there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_profile(name: str) -> Profile:
+    """The profile of that name, or of that path to a YAML file of one's own.
+
+    Raises:
+        ProfileError: there is no such profile, or a key of it is unknown, missing or of the wrong type.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ProfileError(f"profile {name!r} is unknown; choose one of {', '.join(names())} or a YAML file.")
+    try:
+        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{path}: not YAML ({str(error).splitlines()[0]}); mend that line.") from None
+    except ValidationError as error:
+        raise ProfileError(f"{path}: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a profile, as one sentence."""
+    problem = error.errors()[0]
+    key = ".".join(map(str, problem["loc"])) or "the file"
+    if problem["type"] == "unexpected_keyword_argument":
+        return f"key {key!r} is unknown; remove it or correct its spelling."
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing; add it."
+    return f"key {key!r} is wrong: {problem['msg'].lower()}."

@@ -1,0 +1,128 @@
+"""The figures of the book, drawn from records and saved as SVG and PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import seaborn
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frugal_lib.report.sonnets import ScoreRow, best_rate, main_records
+from frugal_lib.runs import Record
+
+COLOURS = seaborn.color_palette("colorblind")
+OURS, FLOOR, PAPER = COLOURS[0], (0.45, 0.45, 0.45), COLOURS[3]
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.9",
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "svg.hashsalt": "frugal-gpt2",  # the same figure is the same file
+}
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> Figure:
+    """Write a figure as `name.svg` and `name.png` (for README and slides) into `folder`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
+        figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
+    return figure
+
+
+def score_chart(rows: Sequence[ScoreRow]) -> Figure:
+    """chrF of every method on dev and test, the paper's values and the floor's range drawn in;
+    beside it bits per character, where a method has a likelihood."""
+    with matplotlib.rc_context(STYLE):
+        widths = {"width_ratios": [2, 1]}
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True, gridspec_kw=widths)
+        draw_metric(left, rows, "chrf")
+        draw_metric(right, rows, "bpc")
+        draw_paper(left, rows)
+        floor = next(row for row in rows if row.records[0].run.method == "floor-lines").intervals["dev_chrf"]
+        left.axvspan(floor.low, floor.high, color=FLOOR, alpha=0.15, lw=0, label="floor: random lines, dev")
+        left.set_yticks(range(len(rows)), [row.name for row in rows])
+        left.set_xlabel("chrF over the whole sonnet (higher is better)")
+        right.set_xlabel("bits per character,\nlines 4–14 (lower is better)")
+        left.set_ylim(-0.6, len(rows) - 0.4)
+        figure.legend(*unique_handles(left), loc="outside upper left", ncols=4)
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def draw_metric(axes: Axes, rows: Sequence[ScoreRow], metric: str) -> None:
+    """Points with 95 % intervals, dev above test, one line of the chart per method."""
+    for y, row in enumerate(rows):
+        for split, offset, marker in (("dev", 0.13, "o"), ("test", -0.13, "s")):
+            interval = row.intervals.get(f"{split}_{metric}")
+            if interval is None:
+                continue
+            axes.plot([interval.low, interval.high], [y + offset] * 2, color=FLOOR if row.is_floor else OURS, lw=1.6)
+            fill = {"mfc": "white"} if split == "test" else {}
+            colour = FLOOR if row.is_floor else OURS
+            label = None if row.is_floor else f"ours, {split}"
+            axes.plot(interval.mean, y + offset, marker, color=colour, ms=6, label=label, ls="", **fill)
+
+
+def draw_paper(axes: Axes, rows: Sequence[ScoreRow]) -> None:
+    """The paper's values as diamonds in the same places."""
+    for y, row in enumerate(rows):
+        for split, offset in (("dev", 0.32), ("test", -0.32)):
+            if row.paper[split] is not None:
+                fill = {"mfc": "white"} if split == "test" else {}
+                label = f"paper (GPT-2 Small), {split}"
+                axes.plot(row.paper[split], y + offset, "D", color=PAPER, ms=6, ls="", label=label, **fill)
+
+
+def unique_handles(axes: Axes) -> tuple[list, list[str]]:
+    """Legend handles and labels, each label once."""
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    return list(handles.values()), list(handles)
+
+
+def learning_curves(records: Sequence[Record]) -> Figure:
+    """Loss on train and dev by epoch, a colour per learning rate, a thin line per seed.
+
+    The thick line is the mean of the seeds, as far as all of them went; the ring is the epoch
+    whose weights were kept. Epoch 0 is the base.
+    """
+    tuned = main_records(records, "full")
+    rates = sorted({record.run.learning_rate for record in tuned})
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
+        for axes, column, name in zip(panels, ("train_loss", "dev_loss"), ("train", "dev, lines 4–14"), strict=True):
+            for colour, rate in zip(COLOURS, rates, strict=False):
+                chosen = [record for record in tuned if record.run.learning_rate == rate]
+                draw_curves(axes, chosen, column, colour, rate_label(rate, rate == best_rate(records)))
+            axes.set_title(name, loc="left", fontsize=10)
+            axes.set_xlabel("epoch")
+            axes.set_ylabel("nats per token")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        panels[0].legend(title="learning rate")
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def rate_label(rate: float, best: bool) -> str:
+    return f"{rate:.0e}".replace("e-0", "e-") + (" (lowest dev loss)" if best else "")
+
+
+def draw_curves(axes: Axes, records: Sequence[Record], column: str, colour, label: str) -> None:
+    """All seeds of one learning rate, their mean, and the epochs that were kept."""
+    curves = [[row[column] for row in record.history] for record in records]
+    for record, curve in zip(records, curves, strict=True):
+        axes.plot([row["epoch"] for row in record.history], curve, color=colour, lw=0.7, alpha=0.5)
+        best = min(range(len(curve)), key=lambda i: record.history[i]["dev_loss"])
+        axes.plot(record.history[best]["epoch"], curve[best], "o", color=colour, mfc="white", ms=5)
+    shortest = min(map(len, curves))
+    means = [sum(curve[i] for curve in curves) / len(curves) for i in range(shortest)]
+    axes.plot([row["epoch"] for row in records[0].history[:shortest]], means, color=colour, lw=2, label=label)

@@ -1,0 +1,70 @@
+"""Tables, texts and source lines as HTML; everything that comes from a model or a file is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from os.path import relpath
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML, display
+
+from frugal_lib.data import GIVEN_LINES, Sonnet
+from frugal_lib.machine import ROOT
+from frugal_lib.runs import Record
+
+
+def table(frame: pd.DataFrame, caption: str = "") -> HTML:
+    """A data frame as a table that scrolls sideways on a narrow screen."""
+    head = frame.reset_index()
+    body = head.to_html(index=False, border=0, justify="left", classes="table")
+    note = f"<p><em>{escape(caption)}</em></p>" if caption else ""
+    return HTML(f'<div style="overflow-x:auto">{body}</div>{note}')
+
+
+def source_line(records: Sequence[Record], results: str | Path, command: str) -> HTML:
+    """Where the numbers come from: command · commit · hardware · minutes · links to the records."""
+    minutes = sum(record.environment["seconds"] for record in records) / 60
+    commits = sorted({record.environment["commit"] for record in records})
+    hardware = sorted({f"{r.environment['device_name']}, {r.environment['threads']} thread" for r in records})
+    links = ", ".join(record_link(record, results, str(i)) for i, record in enumerate(records, start=1))
+    return HTML(
+        f"<p><small>Source: <code>{escape(command)}</code> · commit {escape(', '.join(commits))} · "
+        f"{escape('; '.join(hardware))} · {minutes:.1f} minutes of computing · "
+        f"{len(records)} records: {links}</small></p>"
+    )
+
+
+def record_link(record: Record, results: str | Path, text: str) -> str:
+    """A link from a page of the book to a record, in the built site as in the repository."""
+    below = Path(relpath(results, ROOT)).as_posix()
+    return f'<a href="../{escape(below)}/{escape(record.run.path)}">{escape(text)}</a>'
+
+
+def side_by_side(sonnet: Sonnet, texts: dict[str, str]) -> HTML:
+    """The true sonnet beside completions of it; the given lines are grey."""
+    columns = {"Shakespeare": sonnet.continuation} | texts
+    cells = "".join(
+        f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>'
+        f'<span style="color:#767676">{lines(sonnet.given)}</span><br>{lines(text)}</div>'
+        for name, text in columns.items()
+    )
+    style = "display:flex;flex-wrap:wrap;gap:1.5rem;font-size:.9em;margin-bottom:1.5rem"
+    return HTML(
+        f"<p><strong>Sonnet {sonnet.id}</strong> ({GIVEN_LINES} lines given)</p><div style={style!r}>{cells}</div>"
+    )
+
+
+def lines(text: str) -> str:
+    """Escaped text with its line ends kept."""
+    return "<br>".join(escape(line) for line in text.splitlines())
+
+
+def say(name: str, text: str) -> None:
+    """Show Markdown, and keep it under `name` for other pages of the book (`glue` of MyST-NB).
+
+    The same as `myst_nb.glue`, which Colab does not have.
+    """
+    metadata = {"scrapbook": {"mime_prefix": "", "name": name}}
+    display({"text/markdown": text, "text/plain": text}, metadata=metadata, raw=True)

@@ -1,0 +1,239 @@
+"""The sonnet part of chapter 1 as data: one row per method, with intervals and the paper's values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from frugal_lib import published
+from frugal_lib.data import EDITIONS, TRAIN, Sonnet, available_edition, load_sonnets
+from frugal_lib.runs import Record
+from frugal_lib.score import chrf_signature
+from frugal_lib.stats import Interval, mean_interval, ratio_values
+
+NAMES = {
+    "floor-given": "given lines only",
+    "floor-words": "given lines + random words",
+    "floor-lines": "given lines + random training lines",
+    "base": "base, not fine-tuned",
+    "full": "full fine-tuning",
+}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """All that the book says of one method: intervals by metric, the paper's value, its records."""
+
+    name: str
+    records: tuple[Record, ...]
+    intervals: dict[str, Interval]
+    draw_spread: dict[str, float]
+    paper: dict[str, float | None]
+
+    @property
+    def is_floor(self) -> bool:
+        return self.records[0].run.method.startswith("floor")
+
+
+def main_records(records: Sequence[Record], method: str) -> list[Record]:
+    """Finished records of a method on the edition that most of the chapter's runs are on."""
+    editions = [record.run.edition for record in records]
+    main = max(set(editions), key=editions.count)
+    return [r for r in records if r.run.method == method and r.run.edition == main and r.status == "ok"]
+
+
+def best_rate(records: Sequence[Record]) -> float:
+    """The learning rate of full fine-tuning with the lowest `dev` loss, averaged over seeds.
+
+    Raises:
+        ValueError: no run of full fine-tuning has finished.
+    """
+    losses: dict[float, list[float]] = {}
+    for record in main_records(records, "full"):
+        losses.setdefault(record.run.learning_rate, []).append(record.metrics["dev_nll"])
+    if not losses:
+        raise ValueError("no run of full fine-tuning has finished; see the records for why.")
+    return min(losses, key=lambda rate: float(np.mean(losses[rate])))
+
+
+def tuned_records(records: Sequence[Record]) -> list[Record]:
+    """The records of full fine-tuning at its best learning rate, one a seed."""
+    rate = best_rate(records)
+    return [record for record in main_records(records, "full") if record.run.learning_rate == rate]
+
+
+def completion_scores(record: Record, split: str, column: str) -> pd.DataFrame:
+    """Scores of one record's completions: a row per sample, a column per sonnet."""
+    rows = [e for e in record.examples if e["kind"] == "completion" and e["split"] == split and column in e]
+    return pd.DataFrame(rows).pivot(index="sample", columns="id", values=column)
+
+
+def chrf_interval(records: Sequence[Record], split: str, column: str) -> Interval:
+    """Interval of corpus chrF over seeds and sonnets, samples averaged first."""
+    return mean_interval(chrf_matrix(records, split, column))
+
+
+def chrf_matrix(records: Sequence[Record], split: str, column: str) -> np.ndarray:
+    """Values whose mean is corpus chrF, samples averaged first: [seeds, sonnets]."""
+    return np.stack([completion_scores(r, split, column).mean().to_numpy() for r in records])
+
+
+def difference(row: ScoreRow, other: ScoreRow, split: str = "dev") -> Interval:
+    """Interval of corpus chrF of `row` minus that of `other`, sonnet by sonnet.
+
+    `other` is averaged over its seeds and draws first, so that it counts as known.
+    """
+    theirs = chrf_matrix(other.records, split, "corpus_chrf").mean(axis=0)
+    return mean_interval(chrf_matrix(row.records, split, "corpus_chrf") - theirs)
+
+
+def bpc_interval(records: Sequence[Record], split: str) -> Interval:
+    """Interval of bits per character over seeds and sonnets.
+
+    Runs without training differ in nothing that matters here, so one of them is enough.
+    """
+    values = []
+    for record in records if records[0].history else records[:1]:
+        rows = [e for e in record.examples if e["kind"] == "likelihood" and e["split"] == split]
+        bits = [row["nll"] / np.log(2) for row in rows]
+        values.append(ratio_values(bits, [row["characters"] for row in rows]))
+    return mean_interval(np.stack(values))
+
+
+def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
+    """One row per method of the chapter, the floors first."""
+    return [score_row(method, records) for method in NAMES]
+
+
+def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
+    chosen = tuned_records(records) if method == "full" else main_records(records, method)
+    if not chosen:
+        raise ValueError(f"{NAMES[method]}: no run has finished; see the records for why, then sweep --retry-failed.")
+    intervals, spread = {}, {}
+    for split in ("dev", "test"):
+        for column in ("chrf", "chrf_continuation"):
+            key = f"{split}_{column}"
+            intervals[key] = chrf_interval(chosen, split, f"corpus_{column}")
+            draws = pd.concat([completion_scores(r, split, f"corpus_{column}").mean(axis=1) for r in chosen])
+            spread[key] = float(draws.std()) if len(draws) > 1 else 0.0
+        if f"{split}_bpc" in chosen[0].metrics:
+            intervals[f"{split}_bpc"] = bpc_interval(chosen, split)
+    return ScoreRow(NAMES[method], tuple(chosen), intervals, spread, paper_values(method))
+
+
+def paper_values(method: str) -> dict[str, float | None]:
+    """The paper's chrF on dev and test for a method; None where it gives none."""
+    if method != "full":
+        return {"dev": None, "test": None}
+    row = {"dataset": "sonnets", "method": "full fine-tuning"}
+    return {split: published.value("table1_baseline", split, **row) for split in ("dev", "test")}
+
+
+def cell(interval: Interval | None, digits: int = 2, sign: str = "") -> str:
+    """An interval as `mean [low, high]`, or a dash."""
+    if interval is None:
+        return "–"
+    mean, low, high = (f"{x:{sign}.{digits}f}".replace("-", "−") for x in (interval.mean, interval.low, interval.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def baseline_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+    """The sonnet rows of Table 1: ours with intervals, the paper's beside them."""
+    floor = next(row for row in rows if row.name == NAMES["floor-lines"])
+    return pd.DataFrame([table_row(row, floor) for row in rows]).set_index("method")
+
+
+def table_row(row: ScoreRow, floor: ScoreRow) -> dict[str, str]:
+    paper = {split: "–" if value is None else f"{value:.2f}" for split, value in row.paper.items()}
+    return {
+        "method": row.name,
+        "dev chrF": cell(row.intervals["dev_chrf"]),
+        "paper, dev": paper["dev"],
+        "test chrF": cell(row.intervals["test_chrf"]),
+        "paper, test": paper["test"],
+        "dev, minus random lines": "–" if row is floor else cell(difference(row, floor), sign="+"),
+        "spread of one draw": f"{row.draw_spread['dev_chrf']:.2f}" if row.draw_spread["dev_chrf"] else "–",
+        "dev chrF, lines 4–14": cell(row.intervals["dev_chrf_continuation"]),
+        "dev bits/char": cell(row.intervals.get("dev_bpc"), 3),
+        "test bits/char": cell(row.intervals.get("test_bpc"), 3),
+        "seeds × samples": f"{len(row.records)} × {row.records[0].run.samples}",
+    }
+
+
+def finding(rows: Sequence[ScoreRow]) -> str:
+    """What the chapter found, in sentences whose numbers and words come from the records."""
+    by_name = {row.name: row for row in rows}
+    full, lines, base = (by_name[NAMES[key]] for key in ("full", "floor-lines", "base"))
+    gap = difference(full, lines)
+    apart = "more than" if gap.low > 0 else "less than" if gap.high < 0 else "not distinguishable from"
+    before, after = base.intervals["test_bpc"], full.intervals["test_bpc"]
+    change = "falls" if after.mean < before.mean else "rises"
+    return (
+        f"On the dev sonnets, full fine-tuning scores a chrF of {cell(full.intervals['dev_chrf'])}. That is {apart} "
+        f"eleven random lines of training sonnets, which score {cell(lines.intervals['dev_chrf'])} "
+        f"(difference, paired by sonnet: {cell(gap, sign='+')}). The paper's fine-tuned GPT-2 Small scores "
+        f"{full.paper['dev']:.2f}. The likelihood of the true lines does see the training: on the test sonnets it "
+        f"{change} from {cell(before, 3)} to {cell(after, 3)} bits per character."
+    )
+
+
+def how_measured(records: Sequence[Record]) -> str:
+    """What was run on what, and how the numbers of the chapter are to be read."""
+    full = main_records(records, "full")
+    run, rates = full[0].run, sorted({record.run.learning_rate for record in full})
+    seeds = len({record.run.seed for record in full})
+    sizes = {split: completion_scores(full[0], split, "corpus_chrf").shape[1] for split in ("dev", "test")}
+    return (
+        f"*How it was measured.* Base model `{run.base}` ({full[0].metrics['parameters'] / 1e6:.1f} M parameters, "
+        f"`{run.base_digest}`). Sonnets: {EDITIONS[run.edition]}; {run.train_limit or len(TRAIN)} to train on, "
+        f"{sizes['dev']} dev, {sizes['test']} test whose true ending is known (for test it comes from the "
+        f"public-domain text). {seeds} seeds and {run.samples} samples a prompt at temperature {run.temperature:g}, "
+        f"top-k {run.top_k}, top-p {run.top_p:g}. Learning rate: the one with the lowest dev loss of "
+        f"{', '.join(f'{r:g}' for r in rates)}, so that dev is optimistic and test is not. Intervals are 95 %, with "
+        f"sonnets and seeds both taken as random; the spread of one draw is the standard deviation of the corpus "
+        f"score over single samples. chrF: `{chrf_signature()}`."
+    )
+
+
+def readings(records: Sequence[Record], count: int) -> list[tuple[Sonnet, dict[str, str]]]:
+    """The first `count` dev sonnets, each with a completion by the tuned model and one of random lines.
+
+    Where this machine cannot have the edition of the records, the sonnets are shown in the other one.
+    """
+    shown = {"fine-tuned": tuned_records(records)[0], "random lines": main_records(records, "floor-lines")[0]}
+    edition = shown["fine-tuned"].run.edition
+    edition = edition if edition == available_edition() else "public-domain"
+    pairs = []
+    for sonnet in load_sonnets(edition).dev[:count]:
+        texts = {}
+        for name, record in shown.items():
+            row = next(e for e in record.examples if (e["id"], e.get("sample")) == (sonnet.id, 0))
+            texts[f"{name} (chrF {row['chrf']:.1f})"] = row["text"]
+        pairs.append((sonnet, texts))
+    return pairs
+
+
+def spot_table(then: Record, now: Record) -> pd.DataFrame:
+    """The spot check: each metric as recorded and as computed in this build."""
+    names = ["dev_chrf", "test_chrf", "dev_bpc", "test_bpc", "dev_lines", "dev_rhyme_share"]
+    rows = [{"metric": n, "record": then.metrics.get(n), "this build": now.metrics.get(n)} for n in names]
+    frame = pd.DataFrame(rows).set_index("metric")
+    frame["difference"] = frame["this build"] - frame["record"]
+    return frame.map("{:.6f}".format)
+
+
+def spot_sentence(then: Record, now: Record) -> str:
+    """Whether the spot check agreed, and what differs between then and now where it did not."""
+    if now.status != "ok":
+        return f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+    same_text = [e.get("text") for e in then.examples] == [e.get("text") for e in now.examples]
+    worst = max(abs(then.metrics[name] - now.metrics[name]) for name in ("dev_bpc", "test_bpc"))
+    verdict = "every sampled text is the same" if same_text else "sampled texts differ"
+    places = [f"{r.environment['device_name']}, torch {r.environment['versions']['torch']}" for r in (then, now)]
+    return (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {verdict}, and bits per character differ by at most "
+        f"{worst:.1e}. Record: {places[0]}; this build: {places[1]}, {now.environment['seconds']:.0f} s."
+    )

@@ -1,0 +1,116 @@
+"""How good is a completion? chrF and the form of a sonnet (`likelihood` has what needs a model)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+import pronouncing
+from sacrebleu.metrics import CHRF
+
+from frugal_lib.data import GIVEN_LINES, DataError, parse_blocks, read_text
+
+RHYME_PAIRS = ((0, 2), (1, 3), (4, 6), (5, 7), (8, 10), (9, 11), (12, 13))  # ABAB CDCD EFEF GG
+
+
+def chrf(texts: Sequence[str], references: Sequence[str]) -> float:
+    """Corpus chrF, 0-100: character n-gram F-score up to n = 6, beta = 2, white space ignored.
+
+    Source: Popović 2015, as computed by sacrebleu with its default settings.
+    """
+    return CHRF().corpus_score(list(texts), [list(references)]).score
+
+
+def sentence_chrf(text: str, reference: str) -> float:
+    """chrF of one text against one reference."""
+    return CHRF().sentence_score(text, [reference]).score
+
+
+@lru_cache
+def chrf_signature() -> str:
+    """sacrebleu's signature: what to state so that a score can be repeated."""
+    metric = CHRF()
+    metric.corpus_score(["a"], [["a"]])
+    return str(metric.get_signature())
+
+
+def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Corpus chrF shared out among its texts: values whose mean is the corpus score.
+
+    They are the jackknife's pseudo-values, n · score(all) - (n - 1) · score(all but this one),
+    shifted to that mean; their spread is the uncertainty of the corpus score, so that it can be
+    treated as a mean over sonnets. Source: Tukey 1958; Efron & Stein 1981.
+    """
+    n, whole = len(texts), chrf(texts, references)
+    if n == 1:
+        return [whole]
+    rest = [chrf([*texts[:i], *texts[i + 1 :]], [*references[:i], *references[i + 1 :]]) for i in range(n)]
+    mean_rest = sum(rest) / n
+    return [whole + (n - 1) * (mean_rest - without) for without in rest]
+
+
+@cache
+def rhyming_parts(word: str) -> frozenset[str]:
+    """What the CMU Pronouncing Dictionary lets `word` rhyme on, one entry per pronunciation."""
+    return frozenset(map(pronouncing.rhyming_part, pronouncing.phones_for_word(word)))
+
+
+def last_word(line: str) -> str:
+    """The last word of a line in lower case, without punctuation; empty where there is none."""
+    words = re.findall(r"[a-z']+", line.lower().replace("’", "'"))
+    return words[-1].strip("'") if words else ""
+
+
+def rhymes(line: str, other: str) -> bool:
+    """Whether two lines end in different words that rhyme in the CMU Pronouncing Dictionary."""
+    first, second = last_word(line), last_word(other)
+    return first != second and bool(rhyming_parts(first) & rhyming_parts(second))
+
+
+def form(text: str) -> dict[str, float | int | bool]:
+    """The form of a sonnet.
+
+    Returns:
+        `lines`; `rhyme_share`, the share of the seven pairs of ABAB CDCD EFEF GG that rhyme; and
+        `perfect`, the paper's rule: fourteen lines and all seven pairs.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    pairs = [rhymes(lines[i], lines[j]) for i, j in RHYME_PAIRS if j < len(lines)]
+    share = sum(pairs) / len(RHYME_PAIRS)
+    return {"lines": len(lines), "rhyme_share": share, "perfect": len(lines) == 14 and share == 1}
+
+
+def tail(text: str) -> str:
+    """A sonnet's text without its first three lines of text."""
+    return "\n".join([line for line in text.splitlines() if line.strip()][GIVEN_LINES:])
+
+
+def score_files(generated: Path, gold: Path) -> dict:
+    """Score a file of generated sonnets against the true ones, both in the paper's format.
+
+    Blocks are matched by position; ids are those of the gold file.
+
+    Returns:
+        `chrf` and `chrf_continuation` (corpus), `signature`, and `per_sonnet`, a list of
+        `{id, chrf, chrf_continuation}`.
+
+    Raises:
+        DataError: a file has no block or is not UTF-8, or the counts differ.
+    """
+    ours, true = (parse_blocks(read_text(path), str(path)) for path in (generated, gold))
+    if len(ours) != len(true):
+        raise DataError(f"{generated}: {len(ours)} sonnets, but {gold} has {len(true)}; give one for each.")
+    texts, references = [text for _, text in ours], [text for _, text in true]
+    tails, reference_tails = list(map(tail, texts)), list(map(tail, references))
+    rows = zip((number for number, _ in true), texts, references, tails, reference_tails, strict=True)
+    return {
+        "chrf": chrf(texts, references),
+        "chrf_continuation": chrf(tails, reference_tails),
+        "signature": chrf_signature(),
+        "per_sonnet": [
+            {"id": number, "chrf": sentence_chrf(text, ref), "chrf_continuation": sentence_chrf(end, ref_end)}
+            for number, text, ref, end, ref_end in rows
+        ],
+    }

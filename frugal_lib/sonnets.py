@@ -1,0 +1,137 @@
+"""The sonnet task, run by run: a base, fine-tuned or not, or a floor, completes the held-out sonnets."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+
+from frugal_lib import adapt, data, generate, likelihood, models, score, train
+from frugal_lib.data import GIVEN_LINES, Sonnet
+from frugal_lib.runs import Result, Run
+
+FLOORS = ("floor-given", "floor-lines", "floor-words")
+SPLITS = ("dev", "test")
+
+
+def compute(run: Run, device: str) -> Result:
+    """The result of one run of this task; `method` is `base`, a key of `adapt.METHODS` or a floor."""
+    sonnets = data.load_sonnets(run.edition)
+    training = sonnets.train[: run.train_limit]
+    held_out = {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
+    if run.method in FLOORS:
+        texts = {name: floor_texts(run, name, split, training) for name, split in held_out.items()}
+        return collect(held_out, texts, losses={})
+    return model_result(run, device, training, held_out)
+
+
+def model_result(run: Run, device: str, training: Sequence[Sonnet], held_out: dict[str, Sequence[Sonnet]]) -> Result:
+    """Load the base, fine-tune it where the run says so, then write and score completions."""
+    tokenizer = models.load_tokenizer(run.base)
+    model = models.load_model(run.base, run.dropout).to(device)
+    history: list[dict] = []
+    sizes = {"parameters": model.num_parameters()}
+    if run.method != "base":
+        model = adapt.adapt(model, run.method)
+        sizes["trainable_parameters"] = adapt.trainable_parameters(model)
+        history, sizes["train_seconds"] = fine_tune(run, device, model, tokenizer, training, held_out["dev"])
+    scored = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
+    losses = {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in scored.items()}
+    texts = {name: completions(run, model, tokenizer, name, split) for name, split in held_out.items()}
+    result = collect(held_out, texts, losses)
+    return Result(result.metrics | sizes, result.examples, history)
+
+
+def fine_tune(
+    run: Run, device: str, model, tokenizer, training: Sequence[Sonnet], dev: Sequence[Sonnet]
+) -> tuple[list[dict], float]:
+    """Train on whole sonnets; the best epoch is chosen by the loss on lines 4-14 of `dev`.
+
+    The history starts with epoch 0, the base before training.
+    """
+    schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
+    examples = likelihood.language_examples([s.text for s in training], tokenizer)
+    held_out = likelihood.language_examples([s.text for s in dev], tokenizer, [s.given + "\n" for s in dev])
+    before = {
+        "epoch": 0,
+        "train_loss": likelihood.mean_loss(model, examples),
+        "dev_loss": likelihood.mean_loss(model, held_out),
+    }
+    history, seconds = train.fine_tune(model, examples, held_out, schedule, tokenizer.eos_token_id, device)
+    return [before, *history], seconds
+
+
+def completions(run: Run, model, tokenizer, split: str, sonnets: Sequence[Sonnet]) -> list[list[str]]:
+    """`run.samples` continuations of each sonnet: [sample][sonnet]."""
+    decoding = generate.Decoding(run.temperature, run.top_k, run.top_p, run.max_new_tokens)
+    places = [(k, s) for k in range(run.samples) for s in sonnets]
+    prompts = [s.given + "\n" for _, s in places]
+    seeds = [generate.stream_seed(run.seed, split, s.id, k) for k, s in places]
+    texts = generate.complete(model, tokenizer, prompts, seeds, 14 - GIVEN_LINES, decoding)
+    return [texts[start : start + len(sonnets)] for start in range(0, len(texts), len(sonnets))]
+
+
+def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Sequence[Sonnet]) -> list[list[str]]:
+    """Continuations that know nothing of the prompt: [sample][sonnet].
+
+    `floor-given` writes nothing. `floor-lines` writes eleven lines drawn from the training
+    sonnets; `floor-words` draws words of the training sonnets instead, as many a line as a line
+    drawn at random has.
+    """
+    lines = [line for sonnet in training for line in sonnet.lines]
+    words = [word for line in lines for word in line.split()]
+    rng = random.Random(generate.stream_seed(run.seed, run.method, split))
+
+    def one_line() -> str:
+        line = rng.choice(lines)
+        return line if run.method == "floor-lines" else " ".join(rng.choices(words, k=len(line.split())))
+
+    count = 0 if run.method == "floor-given" else 14 - GIVEN_LINES
+    return [["\n".join(one_line() for _ in range(count)) for _ in sonnets] for _ in range(run.samples)]
+
+
+def collect(
+    held_out: dict[str, Sequence[Sonnet]], texts: dict[str, list[list[str]]], losses: dict[str, list[dict]]
+) -> Result:
+    """Scores of all completions as metrics (`dev_chrf`, …) and per-example rows."""
+    metrics, examples = {}, []
+    for split, sonnets in held_out.items():
+        rows = [row for k, sample in enumerate(texts[split]) for row in score_sample(split, sonnets, sample, k)]
+        examples += rows
+        metrics |= {f"{split}_{key}": value for key, value in averages(rows).items()}
+        if split in losses:
+            metrics[f"{split}_nll"] = likelihood.per_token(losses[split])
+            metrics[f"{split}_bpc"] = likelihood.bits_per_character(losses[split])
+            examples += [{"kind": "likelihood", "split": split} | row for row in losses[split]]
+    return Result(metrics, examples)
+
+
+def score_sample(split: str, sonnets: Sequence[Sonnet], sample: Sequence[str], k: int) -> list[dict]:
+    """One row for each sonnet of one sample; scores only where the true continuation is known."""
+    rows = [
+        {"kind": "completion", "split": split, "id": s.id, "sample": k, "text": text}
+        | score.form("\n".join(filter(None, (s.given, text))))
+        for s, text in zip(sonnets, sample, strict=True)
+    ]
+    known = [i for i, s in enumerate(sonnets) if s.continuation]
+    whole = ["\n".join(filter(None, (sonnets[i].given, sample[i]))) for i in known]
+    true = [sonnets[i].text for i in known]
+    tails, true_tails = [sample[i] for i in known], [sonnets[i].continuation for i in known]
+    columns = {
+        "chrf": map(score.sentence_chrf, whole, true),
+        "chrf_continuation": map(score.sentence_chrf, tails, true_tails),
+        "corpus_chrf": score.chrf_by_text(whole, true),
+        "corpus_chrf_continuation": score.chrf_by_text(tails, true_tails),
+    }
+    for name, values in columns.items():
+        for i, value in zip(known, values, strict=True):
+            rows[i][name] = value
+    return rows
+
+
+def averages(rows: Sequence[dict]) -> dict[str, float]:
+    """Means over sonnets and samples; `chrf` is the corpus score of a sample, averaged over samples."""
+    scored = [row for row in rows if "chrf" in row]
+    metrics = {key: float(np.mean([row[f"corpus_{key}"] for row in scored])) for key in ("chrf", "chrf_continuation")}
+    return metrics | {key: float(np.mean([row[key] for row in rows])) for key in ("lines", "rhyme_share", "perfect")}

@@ -1,0 +1,145 @@
+"""Fine-tuning, one function for all tasks, on Hugging Face `Trainer`."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from frugal_lib.likelihood import collate, mean_loss
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train. Optimizer as in the paper: AdamW, constant rate, clipping at 1.
+
+    `patience` is the number of epochs in a row without a better held-out loss before training stops.
+    """
+
+    learning_rate: float
+    epochs: int
+    batch_size: int
+    patience: int
+    weight_decay: float = 0.01
+    seed: int = 0
+
+
+class Diverged(Exception):
+    """The loss became infinite or not a number; `history` holds the epochs before."""
+
+    def __init__(self, history: list[dict]):
+        super().__init__(f"the loss was no longer finite after {len(history)} epochs")
+        self.history = history
+
+
+class HeldOutTrainer(Trainer):
+    """`Trainer` whose evaluation is the exact loss per token, not a mean of batch means."""
+
+    def evaluate(self, *args, **kwargs) -> dict[str, float]:
+        metrics = {"eval_loss": mean_loss(self.model, self.eval_dataset)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class KeepBest(TrainerCallback):
+    """Keeps the weights of the best epoch in memory, and ends a run that no longer improves.
+
+    A loss that is not a number is never better than another.
+    """
+
+    def __init__(self, patience: int):
+        self.patience, self.worse, self.best, self.weights = patience, 0, math.inf, {}
+
+    def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
+        if metrics["eval_loss"] < self.best:
+            self.best, self.worse = metrics["eval_loss"], 0
+            self.weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+        else:
+            self.worse += 1
+        control.should_training_stop |= self.worse >= self.patience
+
+
+def arguments(schedule: Schedule, folder: str, device: str) -> TrainingArguments:
+    """The schedule in the words of `Trainer`: evaluate and log once an epoch, save nothing."""
+    return TrainingArguments(
+        output_dir=folder,
+        num_train_epochs=schedule.epochs,
+        learning_rate=schedule.learning_rate,
+        per_device_train_batch_size=schedule.batch_size,
+        weight_decay=schedule.weight_decay,
+        lr_scheduler_type="constant",
+        max_grad_norm=1.0,
+        optim="adamw_torch_fused",
+        seed=schedule.seed,
+        eval_strategy="epoch",
+        logging_strategy="epoch",
+        save_strategy="no",
+        logging_nan_inf_filter=False,
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device != "cpu",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def epochs_of(log: Sequence[dict]) -> list[dict]:
+    """`Trainer`'s log as one row an epoch: `{epoch, train_loss, dev_loss}`, losses in nats per token."""
+    rows: dict[int, dict] = {}
+    for entry in log:
+        row = rows.setdefault(round(entry["epoch"]), {"epoch": round(entry["epoch"])})
+        if "loss" in entry:
+            row["train_loss"] = float(entry["loss"])
+        if "eval_loss" in entry:
+            row["dev_loss"] = float(entry["eval_loss"])
+    return [rows[epoch] for epoch in sorted(rows) if epoch > 0]
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    train: Sequence[dict],
+    dev: Sequence[dict],
+    schedule: Schedule,
+    pad_id: int,
+    device: str = "cpu",
+) -> tuple[list[dict], float]:
+    """Fine-tune `model` in place, and leave it with the weights of its best epoch.
+
+    The best epoch is the one with the lowest loss on `dev`. That is a choice made on the held-out
+    text, as in the paper: the `dev` score of the result is optimistic, the `test` score is not.
+
+    Returns:
+        one row an epoch (`epochs_of`), and the seconds it took.
+
+    Raises:
+        Diverged: the loss was not finite.
+    """
+    started, best = time.perf_counter(), KeepBest(schedule.patience)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = HeldOutTrainer(
+            model=model,
+            args=arguments(schedule, folder, device),
+            train_dataset=list(train),
+            eval_dataset=list(dev),
+            data_collator=lambda rows: collate(rows, pad_id),
+            callbacks=[best],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    history = epochs_of(trainer.state.log_history)
+    losses = [loss for row in history for key, loss in row.items() if key != "epoch"]
+    if not all(map(math.isfinite, losses)):
+        raise Diverged(history)
+    model.load_state_dict(best.weights)
+    model.eval()
+    return history, time.perf_counter() - started

@@ -1,0 +1,49 @@
+import pytest
+import torch
+from scipy import stats
+
+from frugal_lib import models
+from frugal_lib.generate import Decoding, GumbelNoise, complete, stream_seed
+
+GREEDY = Decoding(temperature=0, max_new_tokens=40)
+SAMPLED = Decoding(max_new_tokens=40)
+
+
+@pytest.fixture(scope="module")
+def micro():
+    return models.load_model("micro")
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_a_completion_is_the_same_alone_and_among_twelve(micro, tokenizer, sonnets, decoding):
+    prompts = [sonnet.given + "\n" for sonnet in sonnets.dev]
+    seeds = [stream_seed("test", sonnet.id) for sonnet in sonnets.dev]
+    lengths = {len(tokenizer.encode(prompt)) for prompt in prompts}
+    assert len(prompts) == 12 and len(lengths) > 1  # so that padding is really needed
+    together = complete(micro, tokenizer, prompts, seeds, 11, decoding, batch_size=12)
+    alone = complete(micro, tokenizer, prompts, seeds, 11, decoding, batch_size=1)
+    assert together == alone
+    assert len(set(together)) > 6
+
+
+def test_samples_differ_by_seed_and_only_by_seed(micro, tokenizer):
+    prompt = ["Shall I compare thee to a summer's day?\n"] * 3
+    first, again, other = complete(micro, tokenizer, prompt, [1, 1, 2], 11, SAMPLED)
+    assert first == again != other
+
+
+def test_writing_stops_after_the_wanted_lines(micro, tokenizer):
+    (text,) = complete(micro, tokenizer, ["From fairest creatures we desire increase,\n"], [0], 2, SAMPLED)
+    assert len(text.splitlines()) <= 2
+
+
+def test_a_prompt_that_fills_the_model_is_refused(tiny, tokenizer):
+    with pytest.raises(ValueError, match="this model reads 256"):
+        complete(tiny, tokenizer, ["word " * 400], [0], 11, GREEDY)
+
+
+def test_gumbel_noise_draws_from_the_softmax():
+    logits = torch.log(torch.tensor([[0.5, 0.25, 0.15, 0.1]])).expand(4000, 4)
+    draws = GumbelNoise(range(4000))(None, logits).argmax(dim=1)
+    counts = torch.bincount(draws, minlength=4).tolist()
+    assert stats.chisquare(counts, [2000, 1000, 600, 400]).pvalue > 0.001

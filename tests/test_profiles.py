@@ -1,0 +1,45 @@
+import pytest
+import yaml
+
+from frugal_lib.profiles import FOLDER, ProfileError, load_profile, names
+
+
+def test_the_three_profiles_load():
+    assert names() == ["micro", "paper", "smoke"]
+    for name in names():
+        assert load_profile(name).name == name
+
+
+def changed(tmp_path, change):
+    content = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+    change(content)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+def test_a_file_of_ones_own_is_a_profile(tmp_path):
+    path = changed(tmp_path, lambda content: content["sonnets"].update(epochs=7))
+    assert load_profile(path).sonnets.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.update(bass="micro"), "key 'bass' is unknown"),
+        (lambda c: c["sonnets"].update(epoch=3), "key 'sonnets.epoch' is unknown"),
+        (lambda c: c["sonnets"].update(epochs="many"), "key 'sonnets.epochs' is wrong"),
+        (lambda c: c.pop("base"), "key 'base' is missing"),
+        (lambda c: c.update(edition="first folio"), "key 'edition' is wrong"),
+    ],
+)
+def test_a_wrong_key_is_named(tmp_path, change, words):
+    path = changed(tmp_path, change)
+    with pytest.raises(ProfileError, match=words) as error:
+        load_profile(path)
+    assert "mine.yaml" in str(error.value)
+
+
+def test_an_unknown_profile_lists_the_known_ones():
+    with pytest.raises(ProfileError, match="choose one of micro, paper, smoke"):
+        load_profile("huge")

@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from frugal_lib import score
+
+SHALL = """Shall I compare thee to a summer's day?
+Thou art more lovely and more temperate:
+Rough winds do shake the darling buds of May,
+And summer's lease hath all too short a date:
+Sometime too hot the eye of heaven shines,
+And often is his gold complexion dimm'd;
+And every fair from fair sometime declines,
+By chance or nature's changing course untrimm'd;
+But thy eternal summer shall not fade
+Nor lose possession of that fair thou owest;
+Nor shall Death brag thou wander'st in his shade,
+When in eternal lines to time thou growest:
+So long as men can breathe or eyes can see,
+So long lives this and this gives life to thee."""
+
+
+def test_chrf_of_equal_and_of_disjoint_texts():
+    assert score.chrf([SHALL], [SHALL]) == 100
+    assert score.chrf(["zzzz"], ["aaaa"]) == 0
+    assert "nc:6" in score.chrf_signature() and "space:no" in score.chrf_signature()
+
+
+def test_shares_of_corpus_chrf_have_it_as_their_mean(sonnets):
+    texts = [s.given for s in sonnets.dev]
+    references = [s.text for s in sonnets.dev]
+    shares = score.chrf_by_text(texts, references)
+    assert sum(shares) / len(shares) == pytest.approx(score.chrf(texts, references))
+    sentences = [score.sentence_chrf(t, r) for t, r in zip(texts, references, strict=True)]
+    assert max(abs(a - b) for a, b in zip(shares, sentences, strict=True)) < 5  # close to the sentence scores
+
+
+def test_the_form_of_a_sonnet():
+    form = score.form(SHALL)
+    assert form["lines"] == 14
+    assert form["rhyme_share"] == pytest.approx(4 / 7)  # growest/owest and the two 'd are not in the dictionary
+    assert not form["perfect"]
+    assert score.form(SHALL.replace("dimm'd", "dim").replace("untrimm'd", "trim"))["rhyme_share"] > form["rhyme_share"]
+
+
+def test_the_form_of_fragments():
+    assert score.form("") == {"lines": 0, "rhyme_share": 0, "perfect": False}
+    assert score.form("one day\n\nnight\nall may")["lines"] == 3
+    assert score.rhymes("a day", "in May!") and not score.rhymes("the day", "that day")
+
+
+def command(*words):
+    call = [sys.executable, "-m", "frugal_lib", "score", *map(str, words)]
+    return subprocess.run(call, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def files(tmp_path, sonnets):
+    gold = tmp_path / "gold.txt"
+    gold.write_text("title\n\n" + "\n\n".join(f"{s.id}\n\n{s.text}" for s in sonnets.dev))
+    generated = tmp_path / "generated.txt"
+    generated.write_text("\n".join(f"{i}\n{s.given}\nand then no more\n\n" for i, s in enumerate(sonnets.dev)))
+    return generated, gold
+
+
+def test_the_command_prints_json_with_the_promised_keys(files, sonnets):
+    done = command(*files, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) == {"chrf", "chrf_continuation", "signature", "per_sonnet"}
+    assert [row["id"] for row in result["per_sonnet"]] == list(range(132, 144))
+    assert set(result["per_sonnet"][0]) == {"id", "chrf", "chrf_continuation"}
+    expected = score.chrf([s.given + "\nand then no more" for s in sonnets.dev], [s.text for s in sonnets.dev])
+    assert result["chrf"] == pytest.approx(expected)
+    assert result["chrf_continuation"] < result["chrf"]
+
+
+def test_the_command_prints_a_table(files):
+    done = command(*files)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 + 12 + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no number anywhere\n", "generated.txt: no sonnet found"),
+        (b"0\nonly one\n", "generated.txt: 1 sonnets, but"),
+        (b"0\n\xff\xfe broken\n", "generated.txt: not UTF-8 text"),
+        (None, "generated.txt: cannot be read"),
+    ],
+)
+def test_bad_files_get_one_sentence_and_status_2(files, content, words):
+    generated, gold = files
+    generated.unlink() if content is None else generated.write_bytes(content)
+    done = command(generated, gold)
+    assert done.returncode == 2
+    assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
