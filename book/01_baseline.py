@@ -17,14 +17,10 @@
 # %% [markdown]
 # # 1. The baseline: fine-tuning on sonnets
 #
-# The paper fine-tunes GPT-2 Small on Shakespeare's sonnets 1–131, gives it the first three lines
-# of each held-out sonnet, and scores what it writes with chrF. Its result: 41.97 on dev and 41.08
-# on test.
-#
-# **What we ask here.** Does fine-tuning show in that score? A number needs something to stand
-# against, so beside the fine-tuned model stand the base as it was before, and three *floors* that
-# have no model at all: the given lines and nothing else, the given lines with random words, and the
-# given lines with random lines of the training sonnets.
+# Before anything is made frugal there is a model that was fine-tuned in full, and a score that says how
+# good it is. This chapter asks what that score can see. Beside the fine-tuned model stand the base as it
+# was before, and three *floors* that have no model at all: the three given lines and nothing else, the
+# given lines with random words, and the given lines with random lines of the training sonnets.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -47,7 +43,7 @@ seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
-# %%
+# %% tags=["remove-stderr"]
 from frugal_lib import chapters, report
 from frugal_lib.profiles import load_profile
 
@@ -56,34 +52,34 @@ folder = settings.results_folder(results)
 records = chapters.records_of("baseline", settings, folder, seed, device)
 rows = report.score_rows(records)
 command = f"python -m frugal_lib sweep baseline --profile {profile}"
+report.say("baseline_question", report.question())
 
 # %% [markdown]
 # ## The score and its floors
 
 # %%
-report.save(report.score_chart(rows), settings.figures_folder, "01_scores")
-# %%
-report.table(report.baseline_table(rows))
-
-# %%
-report.source_line([record for row in rows for record in row.records], folder, command)
-
-# %%
+report.show(report.score_chart(rows), settings.figures_folder, "01_scores")
 report.say("baseline_finding", report.finding(rows))
 
 # %%
+report.table(report.chrf_table(rows), "chrF over the whole sonnet, the three given lines included")
+
+# %%
+report.table(report.other_table(rows), "What else can be measured on the same runs")
+
+# %%
 report.say("baseline_how", report.how_measured(records))
+report.source_line([record for row in rows for record in row.records], folder, command)
 
 # %% [markdown]
 # ## How the training went
 #
 # Loss of the training sonnets and of lines 4–14 of the dev sonnets, epoch by epoch. The training loss is
-# an average over the epoch with dropout on, the dev loss is taken after it. Weights are kept from the
-# epoch with the lowest dev loss (ring), and training stops when it no longer falls.
+# an average over the epoch with dropout on, the dev loss is taken after it; epoch 0 is the base. Weights
+# are kept from the epoch with the lowest dev loss (ring), and training stops when it no longer falls.
 
 # %%
-report.save(report.learning_curves(records), settings.figures_folder, "01_learning_curves")
-# %%
+report.show(report.learning_curves(records), settings.figures_folder, "01_learning_curves")
 report.source_line([record for record in records if record.history], folder, command)
 
 # %% [markdown]
@@ -102,9 +98,7 @@ for sonnet, texts in report.readings(records, count=2):
 # machine the record comes from it is equal to the bit; on another one the last digits may differ, and a
 # sampled word with them.
 
-# %%
+# %% tags=["remove-stderr"]
 then, now = chapters.spot_check(records, device)
-report.table(report.spot_table(then, now))
-
-# %%
 report.say("baseline_spot", report.spot_sentence(then, now))
+report.table(report.spot_table(then, now))

@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pooch
 
+pooch.get_logger().setLevel("WARNING")
+
 GIVEN_LINES = 3
 TRAIN, DEV, TEST = range(1, 132), range(132, 144), range(145, 155)  # Shakespeare's numbers
 

@@ -10,6 +10,9 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
+from transformers.utils.logging import disable_progress_bar
+
+disable_progress_bar()  # a bar per loaded model is noise in a sweep and in a page
 
 ASSETS = Path(__file__).parent / "assets"
 HUB_REVISIONS = {

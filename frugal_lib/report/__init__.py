@@ -1,11 +1,13 @@
 """Records → tables, figures and sentences of the book. Only this package knows matplotlib."""
 
-from frugal_lib.report.figures import learning_curves, save, score_chart
+from frugal_lib.report.figures import learning_curves, score_chart, show
 from frugal_lib.report.html import say, side_by_side, source_line, table
 from frugal_lib.report.sonnets import (
-    baseline_table,
+    chrf_table,
     finding,
     how_measured,
+    other_table,
+    question,
     readings,
     score_rows,
     spot_sentence,
@@ -13,15 +15,17 @@ from frugal_lib.report.sonnets import (
 )
 
 __all__ = [
-    "baseline_table",
+    "chrf_table",
     "finding",
     "how_measured",
     "learning_curves",
+    "other_table",
+    "question",
     "readings",
-    "save",
     "say",
     "score_chart",
     "score_rows",
+    "show",
     "side_by_side",
     "source_line",
     "spot_sentence",

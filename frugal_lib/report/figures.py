@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import seaborn
+from IPython.display import SVG, display
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -29,14 +30,14 @@ STYLE = {
 }
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> Figure:
-    """Write a figure as `name.svg` and `name.png` (for README and slides) into `folder`."""
-    folder = Path(folder)
+def show(figure: Figure, folder: Path, name: str) -> None:
+    """Show a figure as SVG, and write it as `name.svg` and `name.png` (for slides) into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
-    return figure
+    plt.close(figure)
+    display(SVG(folder / f"{name}.svg"))
 
 
 def score_chart(rows: Sequence[ScoreRow]) -> Figure:

@@ -1,0 +1,130 @@
+"""The chapters as files: twins, parameters, the Colab cell, and what happens when a cell fails."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT, make
+
+CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.py"))
+NAMES = [path.stem for path in CHAPTERS]
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=NAMES)
+def test_the_twin_has_the_same_cells_and_no_outputs(source):
+    """`make notebooks` brings a twin up to date."""
+    ours, twin = jupytext.read(source), nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+    def cells(notebook):
+        return [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
+
+    assert cells(ours) == cells(twin)
+    code = [cell for cell in twin.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=NAMES)
+def test_a_chapter_has_the_parameters_everyone_can_set(source):
+    (cell,) = [c for c in jupytext.read(source).cells if "parameters" in c.metadata.get("tags", [])]
+    values = {}
+    exec(cell.source, values)
+    assert {"profile", "seed", "device", "results"} <= set(values)
+    assert values["profile"] == "micro"
+
+
+def colab_cell(source):
+    return next(c.source for c in jupytext.read(source).cells if "google.colab" in c.source)
+
+
+def test_every_chapter_fetches_the_project_the_site_links_to():
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    first = colab_cell(CHAPTERS[0])
+    assert url in first
+    assert all(colab_cell(source) == first for source in CHAPTERS)
+
+
+def test_outside_colab_the_first_cell_does_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", colab_cell(CHAPTERS[0])], cwd=tmp_path, check=True)
+    assert done.returncode == 0 and not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def fresh_colab(tmp_path_factory):
+    """A new environment with a stand-in `google.colab` and a torch of Colab's own, and a public repository."""
+    folder = tmp_path_factory.mktemp("colab")
+    subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
+    (packages,) = (folder / "env").glob("lib/python*/site-packages")
+    for name in ("google/colab", "torch"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "__init__.py").write_text("__version__ = '2.99.0+cu999'\n")
+    (packages / "torch-2.99.0+cu999.dist-info").mkdir()
+    facts = "Metadata-Version: 2.1\nName: torch\nVersion: 2.99.0+cu999\n"
+    (packages / "torch-2.99.0+cu999.dist-info" / "METADATA").write_text(facts)
+    (packages / "torch-2.99.0+cu999.dist-info" / "RECORD").write_text("")
+    repository = folder / "repository"
+    ignored = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", "*.egg-info", "results")
+    shutil.copytree(ROOT, repository, ignore=ignored)
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *identity, *words], cwd=repository, check=True)
+    return folder
+
+
+def test_in_colab_the_first_cell_fetches_the_project_and_leaves_torch_alone(fresh_colab):
+    after = """
+        from importlib.metadata import version
+        import os, frugal_lib, transformers, sacrebleu, pronouncing, typer
+        from frugal_lib.profiles import load_profile
+        assert version("torch") == "2.99.0+cu999", version("torch")
+        import torch
+        assert torch.__version__ == "2.99.0+cu999" and not hasattr(torch, "Tensor")
+        print(os.path.basename(os.getcwd()), load_profile("micro").name, version("transformers"))
+    """
+    (fresh_colab / "run.py").write_text(colab_cell(CHAPTERS[0]) + textwrap.dedent(after))
+    environment = os.environ | {"FRUGAL_REPOSITORY": str(fresh_colab / "repository")}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [fresh_colab / "env/bin/python", "run.py"], cwd=fresh_colab, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    pin = next(line for line in (ROOT / "requirements.txt").read_text().split() if line.startswith("transformers=="))
+    assert done.stdout.split() == ["frugal-gpt2", "micro", pin.split("==")[1]]
+
+
+def test_papermill_runs_a_chapter_from_the_root(project, tmp_path):
+    results = tmp_path / "results"
+    words = ["-p", "profile", "smoke", "-p", "results", str(results), "-p", "seed", "5"]
+    command = [".venv/bin/papermill", "book/01_baseline.ipynb", str(tmp_path / "out.ipynb"), *words]
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    seeds = [json.loads(path.read_text())["run"]["seed"] for path in results.rglob("*.json")]
+    assert set(seeds) == {5, 6}
+
+
+def test_a_failing_cell_fails_the_build_and_keeps_the_notebook_for_reading(smoke_book, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(smoke_book, broken, symlinks=True)
+    path = broken / "book" / "01_baseline.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [
+        *[c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])],
+        nbformat.v4.new_code_cell("print('so far so good')"),
+        nbformat.v4.new_code_cell("1 / 0"),
+    ]
+    nbformat.write(notebook, path)
+    site = (broken / "_build/html/book/01_baseline.html").read_bytes()
+    for _ in range(2):  # a second try must not take the failed notebook for a finished one
+        done = make(broken, "book", "PROFILE=smoke")
+        assert done.returncode != 0
+        assert "a cell failed; read _build/smoke/executed/01_baseline.failed.ipynb" in done.stderr
+    kept = (broken / "_build/smoke/executed/01_baseline.failed.ipynb").read_text()
+    assert "so far so good" in kept and "ZeroDivisionError" in kept
+    assert (broken / "_build/html/book/01_baseline.html").read_bytes() == site

@@ -1,0 +1,114 @@
+"""The built site: every page is there, executed, without errors, and complete without a network."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import ROOT, make
+
+PAGES = ["index", *sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.py"))]
+CHAPTERS = PAGES[1:]
+
+
+@pytest.fixture(scope="module")
+def html(smoke_book):
+    return smoke_book / "_build" / "html"
+
+
+def soup(html, page):
+    return BeautifulSoup((html / "book" / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+
+
+def test_the_pages_are_those_of_the_table_of_contents(html):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [toc["root"], *[chapter["file"] for chapter in toc["chapters"]]]
+    assert listed == [f"book/{page}" for page in PAGES]
+    assert sorted(path.stem for path in (html / "book").glob("*.html")) == sorted(PAGES)
+    assert (html / "index.html").exists()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_code_cell_was_executed_without_an_error(smoke_book, name):
+    notebook = json.loads((smoke_book / f"_build/smoke/executed/{name}.ipynb").read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code and all(cell["execution_count"] for cell in code)
+    assert not [o for cell in code for o in cell["outputs"] if o["output_type"] == "error"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_trace_of_an_error_or_of_the_machine(html, page):
+    text = soup(html, page).get_text()
+    for word in ("Traceback", "Warning:", "nan", "site-packages", "{glue"):
+        assert not re.search(rf"(?<!\w){re.escape(word)}", text), word
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_nothing_from_elsewhere(html, page):
+    tags = soup(html, page).select("script[src], link[rel=stylesheet][href], img[src], iframe[src]")
+    assert tags
+    assert not [tag for tag in tags if re.match(r"(https?:)?//", tag.get("src") or tag.get("href"))]
+
+
+def test_chapter_1_shows_ours_the_papers_and_the_floors(html):
+    page = soup(html, "01_baseline")
+    tables = [table.get_text(" ") for table in page.select("table")]
+    for words in ("full fine-tuning", "41.97", "41.08", "given lines only", "random words", "random training lines"):
+        assert words in tables[0]
+    assert re.search(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\]", tables[0])
+    assert "bits per character" in tables[1]
+    assert len(page.select("svg, img[src$='.svg']")) >= 2
+    text = page.get_text(" ")
+    assert "eleven random lines of training sonnets" in text
+    assert "python -m frugal_lib sweep baseline --profile smoke" in text
+    assert "every sampled text is the same" in text  # the spot check
+
+
+def test_links_to_records_lead_to_records(html):
+    links = [a["href"] for a in soup(html, "01_baseline").select("a[href$='.json']")]
+    assert len(links) > 6
+    for link in set(links):
+        assert json.loads((html / "book" / link).read_text())["status"] == "ok"
+
+
+def test_every_chapter_opens_in_colab(html):
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].removeprefix("https://github.com/")
+    for name in CHAPTERS:
+        wanted = f"https://colab.research.google.com/github/{url}/blob/main/book/{name}.ipynb"
+        assert soup(html, name).select(f'a[href="{wanted}"]')
+
+
+def test_the_first_page_repeats_the_finding_of_the_chapter(html):
+    (finding,) = [p.get_text() for p in soup(html, "01_baseline").select("p") if "paired by sonnet" in p.get_text()]
+    assert finding in soup(html, "index").get_text()
+
+
+def test_a_second_build_does_nothing(smoke_book):
+    before = {path: path.stat().st_mtime_ns for path in (smoke_book / "_build").rglob("*.html")}
+    started = time.perf_counter()
+    done = make(smoke_book, "book", "PROFILE=smoke")
+    assert done.returncode == 0 and time.perf_counter() - started < 60
+    assert {path: path.stat().st_mtime_ns for path in (smoke_book / "_build").rglob("*.html")} == before
+
+
+BROWSER = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_real_browser_renders_the_page_without_complaint(html, page):
+    with tempfile.TemporaryDirectory() as profile:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+        words = ["--enable-logging=stderr", "--virtual-time-budget=5000", f"--user-data-dir={profile}", "--dump-dom"]
+        address = (html / "book" / f"{page}.html").as_uri()
+        command = [BROWSER, *flags, *words, address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ, check=False)
+    assert "<h1>" in done.stdout
+    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]
+    assert not complaints

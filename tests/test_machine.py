@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from frugal_lib import machine
+from frugal_lib.doctor import checks
+
+
+def test_devices():
+    assert machine.pick_device("cpu") == "cpu"
+    assert machine.pick_device() == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ValueError, match="device 'tpu' is unknown; choose auto, cpu or cuda"):
+        machine.pick_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="torch sees no GPU"):
+            machine.pick_device("cuda")
+
+
+def test_one_thread_is_for_the_block_only():
+    before = torch.get_num_threads()
+    with machine.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets the peak be reset")
+def test_peak_memory_is_that_of_the_run():
+    with machine.Meter("cpu") as large:
+        np.ones(50_000_000)  # 400 MB
+    with machine.Meter("cpu") as small:
+        np.ones(1_000)
+    assert large.peak_memory_mb - small.peak_memory_mb > 300
+
+
+def test_the_doctor_looks_at_everything_and_finds_this_machine_well():
+    results = list(checks())
+    assert {name for name, _, _ in results} == {"packages", "device", "base", "data", "records"}
+    assert [finding for _, ok, finding in results if not ok] == []
+
+
+def test_the_doctor_names_a_record_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "results" / "micro").mkdir(parents=True)
+    (tmp_path / "results" / "micro" / "broken.json").write_text("{")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    findings = [finding for name, ok, finding in checks() if name == "records" and not ok]
+    assert len(findings) == 1 and "broken.json" in findings[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "epilogue", "--profile", "smoke"], "chapter 'epilogue' is unknown"),
+        (["sweep", "baseline", "--profile", "huge"], "profile 'huge' is unknown"),
+        (["sweep", "baseline", "--profile", "smoke", "--device", "tpu"], "device 'tpu' is unknown"),
+        (["pretrain", "nowhere", "--size", "giant"], "size 'giant' is unknown"),
+    ],
+)
+def test_bad_words_on_the_command_line_get_one_sentence_and_status_2(words, message, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "frugal_lib", *words], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1

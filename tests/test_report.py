@@ -1,0 +1,115 @@
+import dataclasses
+
+import pytest
+
+from frugal_lib import chapters, report
+from frugal_lib.data import Sonnet
+from frugal_lib.profiles import load_profile
+from frugal_lib.report.sonnets import best_rate, cell, difference, score_row
+from frugal_lib.runs import Record
+from frugal_lib.stats import Interval
+
+ENVIRONMENT = {"seconds": 60.0, "commit": "abc", "device_name": "a <cpu>", "threads": 1, "versions": {"torch": "2"}}
+
+
+def fake_record(run, chrf, bpc):
+    """A record whose twelve sonnets score about `chrf` and `bpc`."""
+    examples, metrics = [], {"parameters": 1e6}
+    for split in ("dev", "test"):
+        for sample in range(min(run.samples, 2)):
+            for i in range(12):
+                value = chrf + 0.1 * (i % 3 - 1)
+                scores = dict.fromkeys(("chrf", "corpus_chrf", "chrf_continuation", "corpus_chrf_continuation"), value)
+                row = {"kind": "completion", "split": split, "id": 132 + i, "sample": sample, "text": "<b>a line"}
+                examples.append(row | scores)
+        if bpc:
+            metrics |= {f"{split}_bpc": bpc, f"{split}_nll": 2 * bpc}
+            nll = {"nll": 100 * bpc * 0.6931472, "tokens": 50, "characters": 100}
+            examples += [{"kind": "likelihood", "split": split, "id": 132 + i} | nll for i in range(12)]
+        metrics |= {f"{split}_{name}": 0.5 for name in ("chrf", "lines", "rhyme_share", "perfect")}
+    history = [{"epoch": e, "train_loss": 3.0 - e, "dev_loss": 3.0 - e} for e in (0, 1)] if run.learning_rate else []
+    return Record(run, "ok", metrics, examples, history, ENVIRONMENT)
+
+
+SCORES = {"floor-given": 25, "floor-lines": 42, "floor-words": 41.5, "base": 36, "full": 39}
+
+
+@pytest.fixture
+def records():
+    rates = {1e-4: 2.0, 3e-4: 1.8, 1e-3: 1.9}
+    made = []
+    for run in chapters.runs_of("baseline", load_profile("micro")):
+        bpc = rates.get(run.learning_rate, 2.2) if run.base else None
+        made.append(fake_record(run, SCORES[run.method], bpc))
+    return made
+
+
+def test_the_best_rate_is_that_of_the_lowest_dev_loss(records):
+    assert best_rate(records) == 3e-4
+
+
+def test_rows_hold_ours_and_the_papers_values(records):
+    full = score_row("full", records)
+    assert full.intervals["dev_chrf"].mean == pytest.approx(39)
+    assert (full.intervals["dev_chrf"].seeds, full.intervals["dev_chrf"].items) == (3, 12)
+    assert full.intervals["test_bpc"].mean == pytest.approx(1.8, rel=1e-6)
+    assert full.paper == {"dev": 41.974, "test": 41.078}
+    assert all(record.run.edition == "folger" for record in full.records)
+
+
+def test_the_finding_follows_the_records(records):
+    assert "less than eleven random lines" in report.finding(report.score_rows(records))
+    better = [fake_record(r.run, 44, 1.8) if r.run.method == "full" else r for r in records]
+    assert "more than eleven random lines" in report.finding(report.score_rows(better))
+    assert difference(score_row("full", better), score_row("floor-lines", better)).mean == pytest.approx(2)
+    equal = [fake_record(r.run, 42, 1.8) if r.run.method == "full" else r for r in records]
+    assert "not distinguishable from" in report.finding(report.score_rows(equal))
+
+
+def test_a_method_without_a_finished_run_is_one_sentence(records):
+    broken = [dataclasses.replace(r, status="failed") if r.run.method == "base" else r for r in records]
+    with pytest.raises(ValueError, match="base, not fine-tuned: no run has finished"):
+        report.score_rows(broken)
+
+
+def test_tables_have_a_row_per_method(records):
+    rows = report.score_rows(records)
+    assert list(report.chrf_table(rows).index) == [row.name for row in rows]
+    assert report.chrf_table(rows).loc["full fine-tuning", "paper, dev"] == "41.97"
+    assert report.other_table(rows).loc["given lines only", "bits per character, dev"] == "–"
+    assert "overflow-x" in report.table(report.chrf_table(rows)).data
+
+
+def test_intervals_are_written_with_a_real_minus():
+    assert cell(Interval(-0.5, -1.25, 0.25, 3, 12), sign="+") == "−0.50 [−1.25, +0.25]"
+    assert cell(None) == "–"
+
+
+def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        report.show(report.score_chart(report.score_rows(records)), folder, "scores")
+        report.show(report.learning_curves(records), folder, "curves")
+        assert {p.name for p in folder.iterdir()} == {"scores.svg", "scores.png", "curves.svg", "curves.png"}
+    for name in ("scores.svg", "curves.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert len(shown) == 4
+
+
+def test_text_of_models_and_machines_is_escaped(records):
+    sonnet = Sonnet(132, ("<i>one", "two", "three", "four"))
+    page = report.side_by_side(sonnet, {"model": "<script>alert(1)</script>\n& more"}).data
+    assert "<script>" not in page and "<i>" not in page and "&lt;script&gt;" in page
+    line = report.source_line(records[:2], "results/micro", "python -m frugal_lib").data
+    assert "a &lt;cpu&gt;" in line and "2.0 minutes" in line
+    assert f'href="../results/micro/{records[0].run.path}"' in line
+
+
+def test_the_spot_sentence_tells_same_from_different(records):
+    then = next(record for record in records if record.run.learning_rate)
+    assert "every sampled text is the same" in report.spot_sentence(then, then)
+    other = dataclasses.replace(then, examples=[{"text": "else"}], metrics=then.metrics | {"dev_bpc": 9.0})
+    assert "sampled texts differ" in report.spot_sentence(then, other)
+    failed = dataclasses.replace(then, status="failed", error="RuntimeError: no such luck")
+    assert "The spot check failed" in report.spot_sentence(then, failed)

@@ -1,0 +1,126 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from frugal_lib import chapters, runs
+from frugal_lib.profiles import FOLDER, load_profile
+from frugal_lib.runs import Record, Result, Run
+from frugal_lib.train import Diverged
+
+RUN = Run("baseline", "sonnets", "full", "folger", "0123456789ab", seed=0, samples=2, learning_rate=1e-3, batch_size=16)
+
+
+def fine(run, device):
+    return Result({"seed_squared": float(run.seed**2)}, [{"id": 1, "text": "a line"}], [{"epoch": 1, "dev_loss": 2.0}])
+
+
+def diverges(run, device):
+    raise Diverged([{"epoch": 1, "train_loss": float("inf")}])
+
+
+def fails(run, device):
+    raise RuntimeError("no such luck")
+
+
+def test_a_runs_identity_is_stable():
+    """This key is in the names of committed records: a change of it orphans them all."""
+    assert RUN.key == "b67ecd68"
+    assert RUN.path == "baseline/sonnets-full-lr1e-03-b16-s0-b67ecd68.json"
+
+
+def test_every_setting_is_in_the_identity_and_defaults_are_not():
+    others = {"seed": 1, "learning_rate": 1e-4, "base_digest": "x", "data_digest": "y", "epochs": 3, "top_p": 0.5}
+    keys = {dataclasses.replace(RUN, **{name: value}).key for name, value in others.items()}
+    assert len(keys | {RUN.key}) == len(others) + 1
+    assert "top_k" not in json.loads(RUN.canonical()) and "learning_rate" in json.loads(RUN.canonical())
+
+
+def test_a_record_survives_the_disk(tmp_path):
+    record = runs.execute(RUN, fine, "cpu")
+    path = runs.write(record, tmp_path)
+    assert path == tmp_path / RUN.path
+    assert runs.read(RUN, tmp_path) == record
+    assert record.status == "ok" and record.environment["threads"] == 1
+    assert record.environment["versions"]["torch"].startswith("2.")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # no temporary file is left
+
+
+def test_a_divergence_and_a_failure_are_records_too(tmp_path, capsys):
+    diverged, failed = (runs.execute(RUN, compute, "cpu") for compute in (diverges, fails))
+    assert diverged.status == "diverged" and diverged.history[0]["epoch"] == 1
+    assert failed.status == "failed" and "no such luck" in failed.error
+    assert "no such luck" in capsys.readouterr().err
+    assert Record.from_json(diverged.to_json()).status == "diverged"
+
+
+def test_a_failed_run_is_retried_only_when_asked(tmp_path):
+    assert runs.sweep([RUN], fails, tmp_path, workers=1)[0].status == "failed"
+    assert runs.sweep([RUN], fine, tmp_path, workers=1)[0].status == "failed"
+    assert runs.sweep([RUN], fine, tmp_path, workers=1, retry=True)[0].status == "ok"
+
+
+def test_a_record_that_does_not_parse_is_moved_aside_and_reported(tmp_path, capsys):
+    path = runs.write(runs.execute(RUN, fine, "cpu"), tmp_path)
+    path.write_text(path.read_text()[:100])
+    assert runs.sweep([RUN], fine, tmp_path, workers=1)[0].status == "ok"
+    assert path.with_suffix(".unreadable").exists()
+    assert "not a record" in capsys.readouterr().err
+
+
+def test_a_sweep_keeps_the_order_of_its_runs_and_computes_in_processes(tmp_path):
+    several = [dataclasses.replace(RUN, seed=seed) for seed in (3, 1, 2)]
+    records = runs.sweep(several, fine, tmp_path, workers=2)
+    assert [record.metrics["seed_squared"] for record in records] == [9, 1, 4]
+
+
+@pytest.fixture
+def little(tmp_path):
+    """A profile of seven short runs, as a file."""
+    content = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+    content["edition"] = "public-domain"
+    content["sonnets"].update(seeds=4, epochs=1, train_limit=8, held_out_limit=2, samples=1, max_new_tokens=30)
+    path = tmp_path / "little.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def start(profile, results):
+    command = [sys.executable, "-m", "frugal_lib", "sweep", "baseline", "--profile", profile, "--results", results]
+    return subprocess.Popen(map(str, command), stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_killed_sweep_recomputes_only_what_has_no_record(little, tmp_path):
+    total = len(chapters.runs_of("baseline", load_profile(str(little))))
+    folder = tmp_path / "results" / "baseline"
+    process = start(little, tmp_path / "results")
+    deadline = time.time() + 240
+    while len(list(folder.glob("*.json"))) < 4:
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob("*.json")}
+    assert 4 <= len(before) < total
+    again = start(little, tmp_path / "results")
+    _, log = again.communicate(timeout=240)
+    assert again.returncode == 0, log
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob("*.json")}
+    assert len(after) == total
+    assert {path: after[path] for path in before} == before
+    assert f"[{total - len(before)}/{total - len(before)}]" in log
+
+
+def test_two_processes_on_one_sweep_end_with_one_valid_record_per_run(little, tmp_path):
+    wanted = chapters.runs_of("baseline", load_profile(str(little)))
+    pair = [start(little, tmp_path / "results") for _ in range(2)]
+    logs = [process.communicate(timeout=400)[1] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], logs
+    assert {p.name for p in (tmp_path / "results" / "baseline").iterdir()} == {os.path.basename(r.path) for r in wanted}
+    assert all(runs.read(run, tmp_path / "results").status == "ok" for run in wanted)
