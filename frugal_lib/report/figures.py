@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import matplotlib
 import seaborn
-from IPython.display import SVG, display
+from IPython.display import HTML, display
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,14 +31,18 @@ STYLE = {
 }
 
 
-def show(figure: Figure, folder: Path, name: str) -> None:
-    """Show a figure as SVG, and write it as `name.svg` and `name.png` (for slides) into `folder`."""
+def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
+    """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
-    display(SVG(folder / f"{name}.svg"))
+    svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
+    picture = svg[svg.index("<svg") :].replace("<svg", '<svg style="max-width:100%;height:auto" role="img"', 1)
+    note = escape(caption)
+    picture = picture.replace("<svg", f'<svg aria-label="{note}"', 1)
+    display(HTML(f'<figure style="margin:1rem 0;background:white">{picture}<figcaption>{note}</figcaption></figure>'))
 
 
 def score_chart(rows: Sequence[ScoreRow]) -> Figure:
@@ -55,7 +60,7 @@ def score_chart(rows: Sequence[ScoreRow]) -> Figure:
         left.set_xlabel("chrF over the whole sonnet (higher is better)")
         right.set_xlabel("bits per character,\nlines 4–14 (lower is better)")
         left.set_ylim(-0.6, len(rows) - 0.4)
-        figure.legend(*unique_handles(left), loc="outside upper left", ncols=4)
+        figure.legend(*unique_handles(left), loc="outside upper left", ncols=5, columnspacing=1.2, handletextpad=0.3)
         figure.set_layout_engine("constrained")
     return figure
 
@@ -63,25 +68,23 @@ def score_chart(rows: Sequence[ScoreRow]) -> Figure:
 def draw_metric(axes: Axes, rows: Sequence[ScoreRow], metric: str) -> None:
     """Points with 95 % intervals, dev above test, one line of the chart per method."""
     for y, row in enumerate(rows):
-        for split, offset, marker in (("dev", 0.13, "o"), ("test", -0.13, "s")):
+        colour = FLOOR if row.is_floor else OURS
+        for split, offset, marker, fill in (("dev", 0.13, "o", None), ("test", -0.13, "s", "white")):
             interval = row.intervals.get(f"{split}_{metric}")
             if interval is None:
                 continue
-            axes.plot([interval.low, interval.high], [y + offset] * 2, color=FLOOR if row.is_floor else OURS, lw=1.6)
-            fill = {"mfc": "white"} if split == "test" else {}
-            colour = FLOOR if row.is_floor else OURS
             label = None if row.is_floor else f"ours, {split}"
-            axes.plot(interval.mean, y + offset, marker, color=colour, ms=6, label=label, ls="", **fill)
+            axes.plot([interval.low, interval.high], [y + offset] * 2, color=colour, lw=1.6)
+            axes.plot(interval.mean, y + offset, marker, color=colour, mfc=fill or colour, ms=6, label=label, ls="")
 
 
 def draw_paper(axes: Axes, rows: Sequence[ScoreRow]) -> None:
     """The paper's values as diamonds in the same places."""
     for y, row in enumerate(rows):
-        for split, offset in (("dev", 0.32), ("test", -0.32)):
+        for split, offset, fill in (("dev", 0.32, PAPER), ("test", -0.32, "white")):
             if row.paper[split] is not None:
-                fill = {"mfc": "white"} if split == "test" else {}
                 label = f"paper (GPT-2 Small), {split}"
-                axes.plot(row.paper[split], y + offset, "D", color=PAPER, ms=6, ls="", label=label, **fill)
+                axes.plot(row.paper[split], y + offset, "D", color=PAPER, mfc=fill, ms=6, ls="", label=label)
 
 
 def unique_handles(axes: Axes) -> tuple[list, list[str]]:

@@ -16,11 +16,12 @@ from frugal_lib.runs import Record
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:
-    """A data frame as a table that scrolls sideways on a narrow screen."""
-    head = frame.reset_index()
-    body = head.to_html(index=False, border=0, justify="left", classes="table")
-    note = f"<p><em>{escape(caption)}</em></p>" if caption else ""
-    return HTML(f'<div style="overflow-x:auto">{body}</div>{note}')
+    """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own."""
+    body = frame.reset_index().to_html(index=False, border=0, justify="left", classes="table")
+    body = body.replace(" [", "<br>[").replace("<td>", '<td style="white-space:nowrap">')
+    title = f'<caption style="caption-side:top;text-align:left">{escape(caption)}</caption>' if caption else ""
+    body = body.replace("<thead>", f"{title}<thead>", 1)
+    return HTML(f'<div style="overflow-x:auto;font-size:.9em">{body}</div>')
 
 
 def source_line(records: Sequence[Record], results: str | Path, command: str) -> HTML:
