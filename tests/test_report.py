@@ -61,7 +61,10 @@ def test_the_finding_follows_the_records(records):
     assert "less than eleven random lines" in report.finding(report.score_rows(records))
     better = [fake_record(r.run, 44, 1.8) if r.run.method == "full" else r for r in records]
     assert "more than eleven random lines" in report.finding(report.score_rows(better))
-    assert difference(score_row("full", better), score_row("floor-lines", better)).mean == pytest.approx(2)
+    assert difference(score_row("full", better), score_row("floor-lines", better), "dev", "chrf").mean == pytest.approx(
+        2
+    )
+    assert "less than the base" in report.finding(report.score_rows(records))
     equal = [fake_record(r.run, 42, 1.8) if r.run.method == "full" else r for r in records]
     assert "not distinguishable from" in report.finding(report.score_rows(equal))
 
@@ -89,12 +92,13 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     shown = []
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
     for folder in (tmp_path / "a", tmp_path / "b"):
-        report.show(report.score_chart(report.score_rows(records)), folder, "scores")
-        report.show(report.learning_curves(records), folder, "curves")
+        report.show(report.score_chart(report.score_rows(records)), folder, "scores", 'a "caption"')
+        report.show(report.learning_curves(records), folder, "curves", "a <caption>")
         assert {p.name for p in folder.iterdir()} == {"scores.svg", "scores.png", "curves.svg", "curves.png"}
     for name in ("scores.svg", "curves.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert len(shown) == 4
+    assert 'aria-label="a &quot;caption&quot;"' in shown[0].data and "a &lt;caption&gt;" in shown[1].data
 
 
 def test_text_of_models_and_machines_is_escaped(records):

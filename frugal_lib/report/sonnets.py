@@ -71,27 +71,13 @@ def completion_scores(record: Record, split: str, column: str) -> pd.DataFrame:
     return pd.DataFrame(rows).pivot(index="sample", columns="id", values=column)
 
 
-def chrf_interval(records: Sequence[Record], split: str, column: str) -> Interval:
-    """Interval of corpus chrF over seeds and sonnets, samples averaged first."""
-    return mean_interval(chrf_matrix(records, split, column))
-
-
 def chrf_matrix(records: Sequence[Record], split: str, column: str) -> np.ndarray:
     """Values whose mean is corpus chrF, samples averaged first: [seeds, sonnets]."""
     return np.stack([completion_scores(r, split, column).mean().to_numpy() for r in records])
 
 
-def difference(row: ScoreRow, other: ScoreRow, split: str = "dev") -> Interval:
-    """Interval of corpus chrF of `row` minus that of `other`, sonnet by sonnet.
-
-    `other` is averaged over its seeds and draws first, so that it counts as known.
-    """
-    theirs = chrf_matrix(other.records, split, "corpus_chrf").mean(axis=0)
-    return mean_interval(chrf_matrix(row.records, split, "corpus_chrf") - theirs)
-
-
-def bpc_interval(records: Sequence[Record], split: str) -> Interval:
-    """Interval of bits per character over seeds and sonnets.
+def bpc_matrix(records: Sequence[Record], split: str) -> np.ndarray:
+    """Values whose mean is bits per character of the true lines 4-14: [seeds, sonnets].
 
     Runs without training differ in nothing that matters here, so one of them is enough.
     """
@@ -100,7 +86,19 @@ def bpc_interval(records: Sequence[Record], split: str) -> Interval:
         rows = [e for e in record.examples if e["kind"] == "likelihood" and e["split"] == split]
         bits = [row["nll"] / np.log(2) for row in rows]
         values.append(ratio_values(bits, [row["characters"] for row in rows]))
-    return mean_interval(np.stack(values))
+    return np.stack(values)
+
+
+def difference(row: ScoreRow, other: ScoreRow, split: str, metric: str) -> Interval:
+    """Interval of `metric` (`chrf` or `bpc`) of `row` minus that of `other`, sonnet by sonnet.
+
+    `other` is averaged over its seeds and draws first, so that it counts as known.
+    """
+
+    def matrix(records: Sequence[Record]) -> np.ndarray:
+        return bpc_matrix(records, split) if metric == "bpc" else chrf_matrix(records, split, f"corpus_{metric}")
+
+    return mean_interval(matrix(row.records) - matrix(other.records).mean(axis=0))
 
 
 def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
@@ -116,11 +114,11 @@ def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
     for split in ("dev", "test"):
         for column in ("chrf", "chrf_continuation"):
             key = f"{split}_{column}"
-            intervals[key] = chrf_interval(chosen, split, f"corpus_{column}")
+            intervals[key] = mean_interval(chrf_matrix(chosen, split, f"corpus_{column}"))
             draws = pd.concat([completion_scores(r, split, f"corpus_{column}").mean(axis=1) for r in chosen])
             spread[key] = float(draws.std()) if len(draws) > 1 else 0.0
         if f"{split}_bpc" in chosen[0].metrics:
-            intervals[f"{split}_bpc"] = bpc_interval(chosen, split)
+            intervals[f"{split}_bpc"] = mean_interval(bpc_matrix(chosen, split))
     return ScoreRow(NAMES[method], tuple(chosen), intervals, spread, paper_values(method))
 
 
@@ -155,7 +153,7 @@ def chrf_cells(row: ScoreRow, floor: ScoreRow) -> dict[str, str]:
         "paper, dev": paper["dev"],
         "test": cell(row.intervals["test_chrf"]),
         "paper, test": paper["test"],
-        "dev, minus random lines": "–" if row is floor else cell(difference(row, floor), sign="+"),
+        "dev, minus random lines": "–" if row is floor else cell(difference(row, floor, "dev", "chrf"), sign="+"),
         "spread of a draw": f"{spread:.2f}" if spread else "–",
         "runs × draws": f"{len(row.records)} × {row.records[0].run.samples}",
     }
@@ -194,17 +192,21 @@ def finding(rows: Sequence[ScoreRow]) -> str:
     """What the chapter found, in sentences whose numbers and words come from the records."""
     by_name = {row.name: row for row in rows}
     full, lines, base = (by_name[NAMES[key]] for key in ("full", "floor-lines", "base"))
-    gap = difference(full, lines)
-    apart = "more than" if gap.low > 0 else "less than" if gap.high < 0 else "not distinguishable from"
-    before, after = base.intervals["test_bpc"], full.intervals["test_bpc"]
-    change = "falls" if after.mean < before.mean else "rises"
+    gap, gain = difference(full, lines, "dev", "chrf"), difference(full, base, "test", "bpc")
     return (
-        f"On the dev sonnets, full fine-tuning scores a chrF of {cell(full.intervals['dev_chrf'])}. That is {apart} "
-        f"eleven random lines of training sonnets, which score {cell(lines.intervals['dev_chrf'])} "
-        f"(difference, paired by sonnet: {cell(gap, sign='+')}). The paper's fine-tuned GPT-2 Small scores "
-        f"{full.paper['dev']:.2f}. The likelihood of the true lines does see the training: on the test sonnets it "
-        f"{change} from {cell(before, 3)} to {cell(after, 3)} bits per character."
+        f"On the dev sonnets, full fine-tuning scores a chrF of {cell(full.intervals['dev_chrf'])}. That is "
+        f"{compared(gap, 'less than', 'more than')} eleven random lines of training sonnets, which score "
+        f"{cell(lines.intervals['dev_chrf'])} (difference, paired by sonnet: {cell(gap, sign='+')}). The paper's "
+        f"fine-tuned GPT-2 Small scores {full.paper['dev']:.2f}. The likelihood of the true lines is another matter: "
+        f"on the test sonnets, which chose nothing, the tuned model needs {cell(full.intervals['test_bpc'], 3)} bits "
+        f"per character, {compared(gain, 'less than', 'more than')} the base, which needs "
+        f"{cell(base.intervals['test_bpc'], 3)} (difference: {cell(gain, 3, sign='+')})."
     )
+
+
+def compared(gap: Interval, below: str, above: str) -> str:
+    """A difference in words: `below` or `above` where its interval leaves out zero."""
+    return above if gap.low > 0 else below if gap.high < 0 else "not distinguishable from"
 
 
 def how_measured(records: Sequence[Record]) -> str:
