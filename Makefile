@@ -45,11 +45,12 @@ _build/profile: FORCE
 	@mkdir -p _build
 	@echo $(PROFILE) | cmp -s - $@ || echo $(PROFILE) > $@
 
-_build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml README.md _build/profile
+_build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml _build/profile
 	rm -rf _build/source _build/html
-	mkdir -p _build/source/book _build/source/extra/$(dir $(RESULTS))
+	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(dir $(RESULTS))
 	cp _config.yml _toc.yml _build/source
-	cp $(wildcard book/*.md book/*.bib book/*.css) $(EXECUTED) _build/source/book
+	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
+	cp book/book.css _build/source/_static
 	cp -r $(RESULTS) _build/source/extra/$(RESULTS)
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
 	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \

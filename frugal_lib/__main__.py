@@ -65,6 +65,9 @@ def sweep(
         records = chapters.records_of(chapter, loaded, folder, seed, device, workers, retry_failed)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
+    except KeyboardInterrupt:
+        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
+        raise typer.Exit(130) from None
     states = [record.status for record in records]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "failed") if s in states)
     typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")

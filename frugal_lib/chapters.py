@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from frugal_lib import data, models, runs, sonnets
@@ -23,53 +23,52 @@ def edition_of(profile: Profile) -> str:
     return data.available_edition() if profile.edition == "available" else profile.edition
 
 
+def floor_runs(profile: Profile, seed: int) -> list[Run]:
+    """The completions that need no model: nothing, random training lines, random training words."""
+    grid, edition = profile.sonnets, edition_of(profile)
+    lines = Run(
+        chapter="baseline",
+        task="sonnets",
+        method="floor-lines",
+        edition=edition,
+        data_digest=data.digest(edition),
+        seed=seed,
+        samples=grid.floor_draws,
+        train_limit=grid.train_limit,
+        held_out_limit=grid.held_out_limit,
+    )
+    return [replace(lines, method="floor-given", samples=1), lines, replace(lines, method="floor-words")]
+
+
+def base_run(profile: Profile, seed: int) -> Run:
+    """The base as it is, completing the held-out sonnets."""
+    return replace(
+        floor_runs(profile, seed)[0],
+        method="base",
+        samples=profile.sonnets.samples,
+        base=profile.base,
+        base_digest=models.base_digest(profile.base),
+        max_new_tokens=profile.sonnets.max_new_tokens,
+    )
+
+
+def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
+    """Full fine-tuning at one learning rate."""
+    grid = profile.sonnets
+    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience", "dropout")}
+    return replace(base_run(profile, seed), method="full", learning_rate=learning_rate, **settings)
+
+
 def baseline(profile: Profile, seed: int = 0) -> list[Run]:
     """Chapter 1: the floors, the base as it is, and full fine-tuning over learning rates and seeds.
 
     Where the edition is `folger`, one run more is on the public-domain text: the spot check of
     machines that cannot have the paper's files.
     """
-    grid, edition = profile.sonnets, edition_of(profile)
-    floor = Run(
-        "baseline",
-        "sonnets",
-        "floor-lines",
-        edition,
-        data.digest(edition),
-        seed,
-        grid.floor_draws,
-        train_limit=grid.train_limit,
-        held_out_limit=grid.held_out_limit,
-    )
-    base = dataclasses.replace(
-        floor,
-        method="base",
-        samples=grid.samples,
-        base=profile.base,
-        base_digest=models.base_digest(profile.base),
-        max_new_tokens=grid.max_new_tokens,
-    )
-    full = dataclasses.replace(
-        base,
-        method="full",
-        batch_size=grid.batch_size,
-        epochs=grid.epochs,
-        patience=grid.patience,
-        dropout=grid.dropout,
-    )
-    floors = [
-        dataclasses.replace(floor, method="floor-given", samples=1),
-        floor,
-        dataclasses.replace(floor, method="floor-words"),
-    ]
-    tuned = [
-        dataclasses.replace(full, learning_rate=rate, seed=seed + i)
-        for i in range(grid.seeds)
-        for rate in grid.learning_rates
-    ]
-    bases = [dataclasses.replace(base, seed=seed + i) for i in range(grid.seeds)]
-    extra = [on_public_domain(spot_run(tuned))] if edition == "folger" else []
-    return [*floors, *bases, *tuned, *extra]
+    seeds = range(seed, seed + profile.sonnets.seeds)
+    tuned = [full_run(profile, i, rate) for i in seeds for rate in profile.sonnets.learning_rates]
+    extra = [on_public_domain(spot_run(tuned))] if edition_of(profile) == "folger" else []
+    return [*floor_runs(profile, seed), *(base_run(profile, i) for i in seeds), *tuned, *extra]
 
 
 CHAPTERS: dict[str, Callable[[Profile, int], list[Run]]] = {"baseline": baseline}
@@ -101,7 +100,7 @@ def records_of(
 
 def on_public_domain(run: Run) -> Run:
     """The same run on the other edition."""
-    return dataclasses.replace(run, edition="public-domain", data_digest=data.digest("public-domain"))
+    return replace(run, edition="public-domain", data_digest=data.digest("public-domain"))
 
 
 def spot_run(tuned: list[Run]) -> Run:

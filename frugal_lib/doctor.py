@@ -29,6 +29,7 @@ def check_packages() -> Check:
 
 
 def check_device() -> Check:
+    """Which device runs would be on."""
     device = machine.pick_device()
     return "device", True, f"{device}: {machine.device_name(device)}"
 
@@ -66,6 +67,7 @@ def check_records(name: str) -> Check:
 
 
 def is_record(path: Path, folder: Path) -> bool:
+    """Whether a file is a record and has the name its run gives it."""
     try:
         record = runs.Record.from_json(path.read_text(encoding="utf-8"))
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -56,6 +56,7 @@ def commit() -> str:
 
 
 def git(*words: str) -> str:
+    """What a git command prints about the project's checkout."""
     command = ["git", "-C", str(ROOT), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 

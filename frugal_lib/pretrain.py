@@ -172,14 +172,30 @@ def save_checkpoint(path: Path, **state) -> None:
     os.replace(temporary, path)
 
 
-def train(
-    model: GPT2LMHeadModel,
-    tokens: dict[str, np.ndarray],
-    recipe: Recipe,
-    work: Path,
-    every: int = 50,
-    compiled: bool = True,
-) -> dict:
+def one_step(step: int, forward, model, optimizer, tokens: np.ndarray, recipe: Recipe) -> float:
+    """One optimizer step; returns the loss of its batch before it, in nats per token."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate_at(step, recipe)
+    batch = batch_at(step, tokens, recipe)
+    loss = forward(batch, labels=batch).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def resume(checkpoint: Path, model, optimizer) -> dict:
+    """The state in `checkpoint`, model and optimizer set to it; a fresh state where there is none."""
+    if not checkpoint.exists():
+        return {"step": 0, "seconds": 0.0, "curve": []}
+    saved = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["state"]
+
+
+def train(model, tokens: dict[str, np.ndarray], recipe: Recipe, work: Path, every: int = 50, compiled=True) -> dict:
     """Train to the recipe's last step, from the last checkpoint in `work` where there is one.
 
     Batches depend on the step alone and there is no dropout, so model and optimizer are the
@@ -188,26 +204,12 @@ def train(
     Returns the state that ships: `step`, `seconds` of training, and `curve`, a list of
     `{step, tokens, seconds, train, valid}` (losses in nats per token).
     """
-    optimizer = new_optimizer(model, recipe)
-    state = {"step": 0, "seconds": 0.0, "curve": []}
-    checkpoint = work / "checkpoint.pt"
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        state = saved["state"]
+    optimizer, checkpoint = new_optimizer(model, recipe), work / "checkpoint.pt"
+    state = resume(checkpoint, model, optimizer)
     forward = torch.compile(model) if compiled else model
     losses, started = [], time.perf_counter() - state["seconds"]
     for step in range(state["step"], recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, recipe)
-        batch = batch_at(step, tokens["train"], recipe)
-        loss = forward(batch, labels=batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
+        losses.append(one_step(step, forward, model, optimizer, tokens["train"], recipe))
         if (step + 1) % every == 0 or step + 1 == recipe.steps:
             point = {
                 "step": step + 1,

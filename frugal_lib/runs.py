@@ -129,20 +129,20 @@ def write(record: Record, results: Path) -> Path:
 
 
 def read(run: Run, results: Path) -> Record | None:
-    """The record of `run`, or None. One that does not parse is moved aside and reported."""
+    """The record of `run`, or None. One that does not parse, or is another run's, is moved aside and reported."""
     path = results / run.path
     try:
         record = Record.from_json(path.read_text(encoding="utf-8"))
+        if record.run != run:
+            raise ValueError("another run's record")
+        return record
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         aside = path.with_suffix(".unreadable")
         os.replace(path, aside)
-        print(
-            f"{path}: not a record ({type(error).__name__}); moved to {aside.name}, to be run again.", file=sys.stderr
-        )
+        print(f"{path}: not the record of its run ({error}); moved to {aside.name}.", file=sys.stderr)
         return None
-    return dataclasses.replace(record, run=run)
 
 
 def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto") -> Record:

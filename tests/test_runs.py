@@ -71,7 +71,14 @@ def test_a_record_that_does_not_parse_is_moved_aside_and_reported(tmp_path, caps
     path.write_text(path.read_text()[:100])
     assert runs.sweep([RUN], fine, tmp_path, workers=1)[0].status == "ok"
     assert path.with_suffix(".unreadable").exists()
-    assert "not a record" in capsys.readouterr().err
+    assert "not the record of its run" in capsys.readouterr().err
+
+
+def test_a_record_under_another_runs_name_is_moved_aside(tmp_path):
+    path = runs.write(runs.execute(RUN, fine, "cpu"), tmp_path)
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
+    assert runs.read(RUN, tmp_path) is None
+    assert path.with_suffix(".unreadable").exists() and not path.exists()
 
 
 def test_a_sweep_keeps_the_order_of_its_runs_and_computes_in_processes(tmp_path):

@@ -39,10 +39,9 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    picture = svg[svg.index("<svg") :].replace("<svg", '<svg style="max-width:100%;height:auto" role="img"', 1)
     note = escape(caption)
-    picture = picture.replace("<svg", f'<svg aria-label="{note}"', 1)
-    display(HTML(f'<figure style="margin:1rem 0;background:white">{picture}<figcaption>{note}</figcaption></figure>'))
+    picture = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{note}"', 1)
+    display(HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'))
 
 
 def score_chart(rows: Sequence[ScoreRow]) -> Figure:
@@ -117,6 +116,7 @@ def learning_curves(records: Sequence[Record]) -> Figure:
 
 
 def rate_label(rate: float, best: bool) -> str:
+    """A learning rate as the legend names it."""
     return f"{rate:.0e}".replace("e-0", "e-") + (" (lowest dev loss)" if best else "")
 
 

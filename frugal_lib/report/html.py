@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, display
+from markdown_it import MarkdownIt
 
 from frugal_lib.data import GIVEN_LINES, Sonnet
 from frugal_lib.machine import ROOT
@@ -63,9 +64,11 @@ def lines(text: str) -> str:
 
 
 def say(name: str, text: str) -> None:
-    """Show Markdown, and keep it under `name` for other pages of the book (`glue` of MyST-NB).
+    """Show Markdown, and keep it under `name` for other pages of the book.
 
-    The same as `myst_nb.glue`, which Colab does not have.
+    The second half is what `myst_nb.glue` does; Colab does not have that package, and the HTML is what
+    other pages can paste.
     """
+    page = MarkdownIt("commonmark", {"html": False}).render(text)
     metadata = {"scrapbook": {"mime_prefix": "", "name": name}}
-    display({"text/markdown": text, "text/plain": text}, metadata=metadata, raw=True)
+    display({"text/html": page, "text/plain": text}, metadata=metadata, raw=True)

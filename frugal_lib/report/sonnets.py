@@ -107,6 +107,7 @@ def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
 
 
 def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
+    """The row of one method; a `ValueError` where none of its runs has finished."""
     chosen = tuned_records(records) if method == "full" else main_records(records, method)
     if not chosen:
         raise ValueError(f"{NAMES[method]}: no run has finished; see the records for why, then sweep --retry-failed.")
@@ -145,6 +146,7 @@ def chrf_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
 
 
 def chrf_cells(row: ScoreRow, floor: ScoreRow) -> dict[str, str]:
+    """One line of `chrf_table`."""
     paper = {split: "–" if value is None else f"{value:.2f}" for split, value in row.paper.items()}
     spread = row.draw_spread["dev_chrf"]
     return {
@@ -165,6 +167,8 @@ def other_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
 
 
 def other_cells(row: ScoreRow) -> dict[str, str]:
+    """One line of `other_table`."""
+
     def mean(name: str) -> float:
         return float(np.mean([record.metrics[f"dev_{name}"] for record in row.records]))
 
