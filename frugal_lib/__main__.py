@@ -79,22 +79,23 @@ def sweep(
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="Folder of .txt files, one work each.")],
     size: Annotated[str, typer.Option(help="Which architecture: micro.")] = "micro",
-    work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: _build/pretrain/SIZE.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the weights go; default: WORK/out.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: the cache.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to train on.")] = 5_000_000,
 ) -> None:
     """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
+    from frugal_lib.data import DataError, cache_dir
     from frugal_lib.pretrain import SIZES, Recipe
     from frugal_lib.pretrain import pretrain as train_base
 
     if size not in SIZES:
         raise fail(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}.")
-    work = work or Path("_build/pretrain") / size
+    out = out or Path("_build") / size
     try:
-        facts = train_base(corpus, work, out or work / "out", Recipe(**SIZES[size], tokens=tokens))
-    except (OSError, ValueError) as error:
+        facts = train_base(corpus, work or cache_dir() / "pretrain", out, Recipe(**SIZES[size], tokens=tokens))
+    except (DataError, OSError, ValueError) as error:
         raise fail(error) from None
-    typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out or work / 'out'}")
+    typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
     python -m frugal_lib pretrain CORPUS_DIR --size micro --tokens 5000000
 
+0. The text must share no line and no eight words in a row with the sonnets; else nothing is trained.
 1. Every `*.txt` file is one work. About 1 work in 30 is held out for validation, chosen by
    the hash of its path, so that no line of a held-out work is ever trained on.
 2. A byte-level BPE tokenizer is trained on the training works.
@@ -28,6 +29,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from frugal_lib import machine
+from frugal_lib.audit import Held, find_overlaps
+from frugal_lib.data import public_domain, read_text
 
 END = "<|endoftext|>"
 SIZES = {"micro": {"n_layer": 6, "n_embd": 256, "n_head": 8}}
@@ -55,12 +58,37 @@ class Recipe:
         return self.tokens // (self.batch_size * self.context)
 
 
-def read_works(folder: Path) -> dict[str, str]:
-    """The text of every `*.txt` under `folder`, by its path relative to it, in sorted order."""
+def text_files(folder: Path) -> list[Path]:
+    """Every `*.txt` under `folder`, sorted; a `FileNotFoundError` of one sentence where there is none."""
     paths = sorted(folder.rglob("*.txt"))
     if not paths:
         raise FileNotFoundError(f"{folder}: no .txt file to train on; give a folder of plain text.")
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    return paths
+
+
+def read_works(folder: Path) -> dict[str, str]:
+    """The text of every `*.txt` under `folder`, by its path relative to it."""
+    return {path.relative_to(folder).as_posix(): read_text(path) for path in text_files(folder)}
+
+
+def fingerprint(*parts) -> str:
+    """Eight hex digits that name any JSON-able things."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+
+
+def work_folders(corpus: Path, work: Path, recipe: Recipe) -> tuple[Path, Path]:
+    """Where the tokens and the checkpoint of this corpus and this recipe lie: no other run can meet them there."""
+    listing = [(path.relative_to(corpus).as_posix(), path.stat().st_size) for path in text_files(corpus)]
+    tokens = work / f"tokens-{fingerprint(listing, recipe.vocab_size)}"
+    return tokens, tokens / f"run-{fingerprint(asdict(recipe))}"
+
+
+def check_decontaminated(works: dict[str, str]) -> None:
+    """Raise a `ValueError` that names the works with a line or eight words in a row of Shakespeare's sonnets."""
+    found = find_overlaps(list(works.items()), Held(sonnet.text for sonnet in public_domain().values()))
+    if found:
+        names = ", ".join(list(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise ValueError(f"{names}: shares text with the sonnets that models are tested on; take it out.")
 
 
 def is_held_out(name: str, one_in: int = 30) -> bool:
@@ -94,6 +122,7 @@ def prepare(corpus: Path, work: Path, vocab_size: int) -> tuple[PreTrainedTokeni
     """Tokenizer and token rows of `train` and `valid`, made once and kept in `work`."""
     if not (work / "valid.npy").exists():
         works = read_works(corpus)
+        check_decontaminated(works)
         train = [text for name, text in works.items() if not is_held_out(name)]
         valid = [text for name, text in works.items() if is_held_out(name)]
         tokenizer = train_tokenizer(iter(train), vocab_size)
@@ -233,16 +262,20 @@ def ship(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path, 
 
 
 def pretrain(corpus: Path, work: Path, out: Path, recipe: Recipe, compiled: bool = True) -> dict:
-    """The whole way from a folder of text to shipped weights; returns the facts written beside them."""
-    work.mkdir(parents=True, exist_ok=True)
-    tokenizer, tokens = prepare(corpus, work, recipe.vocab_size)
+    """The whole way from a folder of text to shipped weights; returns the facts written beside them.
+
+    A killed run goes on from its last checkpoint below `work`; another corpus or recipe starts its own.
+    """
+    tokens_folder, run_folder = work_folders(corpus, work, recipe)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    tokenizer, tokens = prepare(corpus, tokens_folder, recipe.vocab_size)
     model = new_model(recipe, tokenizer.eos_token_id)
-    state = train(model, tokens, recipe, work, compiled=compiled)
+    state = train(model, tokens, recipe, run_folder, compiled=compiled)
+    sizes = {"tokens": len(tokens["train"]), "held_out_tokens": len(tokens["valid"])}
     facts = {
         "recipe": asdict(recipe),
         "parameters": model.num_parameters(),
-        "corpus": json.loads((work / "corpus.json").read_text())
-        | {"tokens": len(tokens["train"]), "held_out_tokens": len(tokens["valid"])},
+        "corpus": json.loads((tokens_folder / "corpus.json").read_text()) | sizes,
         "machine": {
             "processor": machine.processor(),
             "threads": torch.get_num_threads(),

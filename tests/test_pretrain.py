@@ -57,6 +57,8 @@ def test_a_training_that_was_stopped_ends_in_the_same_weights_to_the_bit(corpus,
 
 def test_the_shipped_model_is_a_plain_gpt2_in_half_precision(corpus, tmp_path):
     facts = pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "out", TINY, compiled=False)
+    again = pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "again", TINY, compiled=False)
+    assert again == facts  # the finished run was found, not trained anew
     model = GPT2LMHeadModel.from_pretrained(tmp_path / "out")
     assert model.dtype == torch.float16 and (tmp_path / "out" / "model.safetensors").exists()
     assert facts["parameters"] == model.num_parameters()
@@ -80,6 +82,22 @@ def test_the_rate_warms_up_and_decays():
     rates = [pretrain.learning_rate_at(step, Recipe()) for step in range(Recipe().steps)]
     assert max(rates) == pytest.approx(Recipe().learning_rate) and rates[0] < rates[10] < max(rates)
     assert rates[-1] == pytest.approx(0.1 * max(rates), rel=0.01)
+
+
+def test_another_corpus_or_recipe_never_meets_an_older_runs_files(corpus, tmp_path):
+    first = pretrain.work_folders(corpus, tmp_path, TINY)
+    other_recipe = pretrain.work_folders(corpus, tmp_path, dataclasses.replace(TINY, learning_rate=1e-4))
+    assert other_recipe[0] == first[0] and other_recipe[1] != first[1]
+    (corpus / "work3.txt").write_text("changed")
+    assert pretrain.work_folders(corpus, tmp_path, TINY)[0] != first[0]
+
+
+def test_nothing_is_trained_on_text_with_a_sonnet_in_it(corpus, tmp_path, sonnets):
+    planted = corpus / "work7.txt"
+    planted.write_text(planted.read_text() + "\n\nTHE POET SAYS:\n" + sonnets.dev[3].text.upper())
+    with pytest.raises(ValueError, match=r"^work7\.txt: shares text with the sonnets"):
+        pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "out", TINY, compiled=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):
