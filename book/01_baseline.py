@@ -58,13 +58,7 @@ report.say("baseline_question", report.question())
 # ## The score and its floors
 
 # %%
-report.show(
-    report.score_chart(rows),
-    settings.figures_folder,
-    "01_scores",
-    "Score and likelihood of each method, with 95 % intervals. Filled: dev; open: test. The grey band is the "
-    "interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
-)
+report.show(report.score_chart(rows), settings.figures_folder, "01_scores")
 report.say("baseline_finding", report.finding(rows))
 
 # %%
@@ -85,13 +79,7 @@ report.source_line([record for row in rows for record in row.records], folder, c
 # are kept from the epoch with the lowest dev loss, and training stops when it no longer falls.
 
 # %%
-report.show(
-    report.learning_curves(records),
-    settings.figures_folder,
-    "01_learning_curves",
-    "Loss by epoch: a colour per learning rate, a thin line per seed, their mean thick. A ring marks the epoch "
-    "whose weights were kept.",
-)
+report.show(report.learning_curves(records), settings.figures_folder, "01_learning_curves")
 report.source_line([record for record in records if record.history], folder, command)
 
 # %% [markdown]

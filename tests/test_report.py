@@ -1,10 +1,12 @@
 import dataclasses
+from html import escape
 
 import pytest
 
 from frugal_lib import chapters, report
 from frugal_lib.data import Sonnet
 from frugal_lib.profiles import load_profile
+from frugal_lib.report.figures import CAPTIONS
 from frugal_lib.report.sonnets import best_rate, cell, difference, score_row
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval
@@ -93,12 +95,12 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
     for folder in (tmp_path / "a", tmp_path / "b"):
         report.show(report.score_chart(report.score_rows(records)), folder, "scores", 'a "caption"')
-        report.show(report.learning_curves(records), folder, "curves", "a <caption>")
-        assert {p.name for p in folder.iterdir()} == {"scores.svg", "scores.png", "curves.svg", "curves.png"}
-    for name in ("scores.svg", "curves.svg"):
+        report.show(report.learning_curves(records), folder, "01_learning_curves")
+        assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
+    for name in (f"{name}.svg" for name in CAPTIONS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert len(shown) == 4
-    assert 'aria-label="a &quot;caption&quot;"' in shown[0].data and "a &lt;caption&gt;" in shown[1].data
+    assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0].data
 
 
 def test_text_of_models_and_machines_is_escaped(records):

@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.report.sonnets import ScoreRow, best_rate, main_records
+from frugal_lib.report.sonnets import ScoreRow, best_rate, main_records, rate_text
 from frugal_lib.runs import Record
 
 COLOURS = seaborn.color_palette("colorblind")
@@ -31,7 +31,15 @@ STYLE = {
 }
 
 
-def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
+CAPTIONS = {
+    "01_scores": "Score and likelihood of each method, with 95 % intervals. Filled: dev; open: test. The grey band is "
+    "the interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
+    "01_learning_curves": "Loss by epoch: a colour per learning rate, a thin line per seed, their mean thick. A ring "
+    "marks the epoch whose weights were kept.",
+}
+
+
+def show(figure: Figure, folder: Path, name: str) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -39,7 +47,7 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(caption)
+    note = escape(CAPTIONS[name])
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{note}"', 1)
     display(HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'))
 
@@ -99,13 +107,15 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     whose weights were kept. Epoch 0 is the base.
     """
     tuned = main_records(records, "full")
-    rates = sorted({record.run.learning_rate for record in tuned})
+    rates, best = sorted({record.run.learning_rate for record in tuned}), best_rate(records)
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
         for axes, column, name in zip(panels, ("train_loss", "dev_loss"), ("train", "dev, lines 4–14"), strict=True):
             for colour, rate in zip(COLOURS, rates, strict=False):
                 chosen = [record for record in tuned if record.run.learning_rate == rate]
-                draw_curves(axes, chosen, column, colour, rate_label(rate, rate == best_rate(records)))
+                draw_curves(
+                    axes, chosen, column, colour, rate_text(rate) + (" (lowest dev loss)" if rate == best else "")
+                )
             axes.set_title(name, loc="left", fontsize=10)
             axes.set_xlabel("epoch")
             axes.set_ylabel("nats per token")
@@ -113,11 +123,6 @@ def learning_curves(records: Sequence[Record]) -> Figure:
         panels[0].legend(title="learning rate")
         figure.set_layout_engine("constrained")
     return figure
-
-
-def rate_label(rate: float, best: bool) -> str:
-    """A learning rate as the legend names it."""
-    return f"{rate:.0e}".replace("e-0", "e-") + (" (lowest dev loss)" if best else "")
 
 
 def draw_curves(axes: Axes, records: Sequence[Record], column: str, colour, label: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from os.path import relpath
@@ -19,7 +20,7 @@ from frugal_lib.runs import Record
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own."""
     body = frame.reset_index().to_html(index=False, border=0, justify="left", classes="table")
-    body = body.replace(" [", "<br>[").replace("<td>", '<td style="white-space:nowrap">')
+    body = re.sub(r" \[([^],]*), ([^]]*)\]", r"<br>[\1,&nbsp;\2]", body)
     title = f'<caption style="caption-side:top;text-align:left">{escape(caption)}</caption>' if caption else ""
     body = body.replace("<thead>", f"{title}<thead>", 1)
     return HTML(f'<div style="overflow-x:auto;font-size:.9em">{body}</div>')

@@ -59,6 +59,11 @@ def best_rate(records: Sequence[Record]) -> float:
     return min(losses, key=lambda rate: float(np.mean(losses[rate])))
 
 
+def rate_text(rate: float) -> str:
+    """A learning rate as it is written: 3e-4."""
+    return f"{rate:.0e}".replace("e-0", "e-")
+
+
 def tuned_records(records: Sequence[Record]) -> list[Record]:
     """The records of full fine-tuning at its best learning rate, one a seed."""
     rate = best_rate(records)
@@ -202,7 +207,7 @@ def finding(rows: Sequence[ScoreRow]) -> str:
         f"{compared(gap, 'less than', 'more than')} eleven random lines of training sonnets, which score "
         f"{cell(lines.intervals['dev_chrf'])} (difference, paired by sonnet: {cell(gap, sign='+')}). The paper's "
         f"fine-tuned GPT-2 Small scores {full.paper['dev']:.2f}. The likelihood of the true lines is another matter: "
-        f"on the test sonnets, which chose nothing, the tuned model needs {cell(full.intervals['test_bpc'], 3)} bits "
+        f"on the test sonnets, on which nothing was chosen, the tuned model needs {cell(full.intervals['test_bpc'], 3)} bits "
         f"per character, {compared(gain, 'less than', 'more than')} the base, which needs "
         f"{cell(base.intervals['test_bpc'], 3)} (difference: {cell(gain, 3, sign='+')})."
     )
@@ -225,7 +230,7 @@ def how_measured(records: Sequence[Record]) -> str:
         f"{sizes['dev']} dev, {sizes['test']} test whose true ending is known (for test it comes from the "
         f"public-domain text). {seeds} seeds and {run.samples} samples a prompt at temperature {run.temperature:g}, "
         f"top-k {run.top_k}, top-p {run.top_p:g}. Learning rate: the one with the lowest dev loss of "
-        f"{', '.join(f'{r:g}' for r in rates)}, so that dev is optimistic and test is not. Intervals are 95 %, with "
+        f"{', '.join(map(rate_text, rates))}, so that dev is optimistic and test is not. Intervals are 95 %, with "
         f"sonnets and seeds both taken as random; the spread of one draw is the standard deviation of the corpus "
         f"score over single samples. chrF: `{chrf_signature()}`."
     )
