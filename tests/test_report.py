@@ -94,7 +94,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     shown = []
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
     for folder in (tmp_path / "a", tmp_path / "b"):
-        report.show(report.score_chart(report.score_rows(records)), folder, "scores", 'a "caption"')
+        report.show(report.score_chart(report.score_rows(records)), folder, "01_scores")
         report.show(report.learning_curves(records), folder, "01_learning_curves")
         assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
     for name in (f"{name}.svg" for name in CAPTIONS):
