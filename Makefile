@@ -8,6 +8,8 @@ CHAPTERS := $(basename $(notdir $(wildcard book/[0-9]*.py)))
 EXECUTED := $(CHAPTERS:%=$(BUILD)/executed/%.ipynb)
 LIBRARY := $(shell find frugal_lib -type f -not -path '*/__pycache__/*')
 RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml))
+# Sphinx copies nothing from a folder _build, so the site has smoke's records one level up.
+SITE_RESULTS := $(RESULTS:_build/%=%)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) 2>/dev/null))
 
 .PHONY: book test setup notebooks serve lint clean help FORCE
@@ -47,11 +49,11 @@ _build/profile: FORCE
 
 _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml _build/profile
 	rm -rf _build/source _build/html
-	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(dir $(RESULTS))
+	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(dir $(SITE_RESULTS))
 	cp _config.yml _toc.yml _build/source
 	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
 	cp book/book.css _build/source/_static
-	cp -r $(RESULTS) _build/source/extra/$(RESULTS)
+	cp -r $(RESULTS) _build/source/extra/$(SITE_RESULTS)
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
 	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \
 		|| { echo "the site does not have a page for each of: index $(CHAPTERS)" >&2; exit 1; }

@@ -40,8 +40,11 @@ def source_line(records: Sequence[Record], results: str | Path, command: str) ->
 
 
 def record_link(record: Record, results: str | Path, text: str) -> str:
-    """A link from a page of the book to a record, in the built site as in the repository."""
-    below = Path(relpath(results, ROOT)).as_posix()
+    """A link from a page of the book to a record: in the built site, and for committed records in the repository.
+
+    Sphinx copies nothing from a folder `_build`, so that the site has what lies there one level up.
+    """
+    below = Path(relpath(results, ROOT)).as_posix().removeprefix("_build/")
     return f'<a href="../{escape(below)}/{escape(record.run.path)}">{escape(text)}</a>'
 
 

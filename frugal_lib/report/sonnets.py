@@ -208,8 +208,8 @@ def finding(rows: Sequence[ScoreRow]) -> str:
         f"{cell(lines.intervals['dev_chrf'])} (difference, paired by sonnet: {cell(gap, sign='+')}). The paper's "
         f"fine-tuned GPT-2 Small scores {full.paper['dev']:.2f}. The likelihood of the true lines is another matter: "
         f"on the test sonnets, on which nothing was chosen, the tuned model needs "
-        f"{cell(full.intervals['test_bpc'], 3)} bits per character, {compared(gain, 'less than', 'more than')} the base, which needs "
-        f"{cell(base.intervals['test_bpc'], 3)} (difference: {cell(gain, 3, sign='+')})."
+        f"{cell(full.intervals['test_bpc'], 3)} bits per character, {compared(gain, 'less than', 'more than')} the "
+        f"base, which needs {cell(base.intervals['test_bpc'], 3)} (difference: {cell(gain, 3, sign='+')})."
     )
 
 
