@@ -30,7 +30,7 @@ setup: .venv/.installed ## make .venv and install the pinned requirements, torch
 	touch $@
 
 notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .py
-	$(BIN)/jupytext --to ipynb $(CHAPTERS:%=book/%.py)
+	$(BIN)/jupytext --update --to ipynb $(CHAPTERS:%=book/%.py)
 
 # A chapter that fails stops the build; its notebook stays as NAME.failed.ipynb, for reading.
 # Smoke runs everything live: its records are made anew whenever something changed.

@@ -94,9 +94,9 @@ for sonnet, texts in report.readings(records, count=2):
 # %% [markdown]
 # ## Spot check
 #
-# One run of this chapter, computed from scratch in this build and compared with its record. On the
-# machine the record comes from it is equal to the bit; on another one the last digits may differ, and a
-# sampled word with them.
+# One run of this chapter, computed from scratch in this build and compared with its record. On one machine
+# the texts come out the same and the likelihoods agree to about seven digits; on another processor the
+# last digits of a probability differ, and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
 then, now = chapters.spot_check(records, device)
