@@ -85,7 +85,8 @@ report.source_line([record for record in records if record.history], folder, com
 # %% [markdown]
 # ## Two completions to read
 #
-# A score is not a poem. The first sample of the first seed for two dev sonnets, beside the original.
+# A score is not a poem. The first sample of the first seed for two dev sonnets, beside the original (in the
+# edition that this machine can have).
 
 # %%
 for sonnet, texts in report.readings(records, count=2):

@@ -1,8 +1,10 @@
 import dataclasses
 
 import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import chapters, data, runs, score
+from frugal_lib import chapters, data, models, runs, score
 from frugal_lib import sonnets as sonnet_task
 from frugal_lib.profiles import load_profile
 
@@ -58,6 +60,25 @@ def test_the_same_run_gives_the_same_result(plan):
     first, second = (compute(run) for _ in range(2))
     first.metrics.pop("train_seconds"), second.metrics.pop("train_seconds")
     assert (first.metrics, first.examples, first.history) == (second.metrics, second.examples, second.history)
+
+
+def test_the_papers_profile_runs_at_full_size(monkeypatch, tokenizer):
+    """Without a hub: a randomly initialised GPT-2 of 124 M parameters, one step, a few tokens."""
+
+    def random_gpt2(base, dropout):
+        assert base == "gpt2"
+        torch.manual_seed(0)
+        model = GPT2LMHeadModel(GPT2Config(resid_pdrop=dropout, bos_token_id=0, eos_token_id=0, pad_token_id=0))
+        model.loss_type = "ForCausalLM"
+        return models.linearize(model).eval()
+
+    monkeypatch.setattr(models, "load_model", random_gpt2)
+    monkeypatch.setattr(models, "load_tokenizer", lambda base: tokenizer)
+    profile = dataclasses.replace(load_profile("paper"), edition="public-domain")
+    little = {"train_limit": 2, "held_out_limit": 2, "epochs": 1, "samples": 1, "max_new_tokens": 4}
+    record = compute(dataclasses.replace(chapters.full_run(profile, seed=0, learning_rate=1e-4), **little))
+    assert record.metrics["trainable_parameters"] == 124_439_808
+    assert record.history[1]["dev_loss"] < record.history[0]["dev_loss"]
 
 
 def test_a_prompt_without_a_known_ending_is_completed_but_not_scored():
