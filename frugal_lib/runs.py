@@ -18,6 +18,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from frugal_lib import machine
+from frugal_lib.data import DataError
 from frugal_lib.train import Diverged
 
 
@@ -157,6 +158,8 @@ def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto
             result, status, error = compute(run, device), "ok", ""
         except Diverged as diverged:
             result, status, error = Result({}, history=diverged.history), "diverged", str(diverged)
+        except DataError:
+            raise  # says nothing of the run, only that this machine lacks the data
         except Exception as problem:  # a failed run is a record too: the sweep goes on
             result, status = Result({}), "failed"
             error = "".join(traceback.format_exception(problem))

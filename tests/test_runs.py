@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from frugal_lib import chapters, runs
+from frugal_lib.data import DataError
 from frugal_lib.profiles import FOLDER, load_profile
 from frugal_lib.runs import Record, Result, Run
 from frugal_lib.train import Diverged
@@ -50,6 +51,18 @@ def test_a_record_survives_the_disk(tmp_path):
     assert record.status == "ok" and record.environment["threads"] == 1
     assert record.environment["versions"]["torch"].startswith("2.")
     assert [p.name for p in path.parent.iterdir()] == [path.name]  # no temporary file is left
+
+
+def lacks_data(run, device):
+    raise DataError("sonnets.txt: no download; set FRUGAL_DATA_DIR.")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_missing_data_stops_the_sweep_and_leaves_no_record(tmp_path, workers):
+    several = [dataclasses.replace(RUN, seed=seed) for seed in (1, 2)]
+    with pytest.raises(DataError, match="set FRUGAL_DATA_DIR"):
+        runs.sweep(several, lacks_data, tmp_path, workers=workers)
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_a_divergence_and_a_failure_are_records_too(tmp_path, capsys):
