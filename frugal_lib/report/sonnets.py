@@ -204,18 +204,18 @@ def finding(rows: Sequence[ScoreRow]) -> str:
     gap, gain = difference(full, lines, "dev", "chrf"), difference(full, base, "test", "bpc")
     return (
         f"On the dev sonnets, full fine-tuning scores a chrF of {cell(full.intervals['dev_chrf'])}. That is "
-        f"{compared(gap, 'less than', 'more than')} eleven random lines of training sonnets, which score "
+        f"{compared(gap)} eleven random lines of training sonnets, which score "
         f"{cell(lines.intervals['dev_chrf'])} (difference, paired by sonnet: {cell(gap, sign='+')}). The paper's "
         f"fine-tuned GPT-2 Small scores {full.paper['dev']:.2f}. The likelihood of the true lines is another matter: "
         f"on the test sonnets, on which nothing was chosen, the tuned model needs "
-        f"{cell(full.intervals['test_bpc'], 3)} bits per character, {compared(gain, 'less than', 'more than')} the "
+        f"{cell(full.intervals['test_bpc'], 3)} bits per character, {compared(gain)} the "
         f"base, which needs {cell(base.intervals['test_bpc'], 3)} (difference: {cell(gain, 3, sign='+')})."
     )
 
 
-def compared(gap: Interval, below: str, above: str) -> str:
-    """A difference in words: `below` or `above` where its interval leaves out zero."""
-    return above if gap.low > 0 else below if gap.high < 0 else "not distinguishable from"
+def compared(gap: Interval) -> str:
+    """A difference in words: more or less where its interval leaves out zero."""
+    return "more than" if gap.low > 0 else "less than" if gap.high < 0 else "not distinguishable from"
 
 
 def how_measured(records: Sequence[Record]) -> str:
