@@ -36,7 +36,7 @@ notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .p
 # Smoke runs everything live: its records are made anew whenever something changed.
 $(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
 	@mkdir -p $(@D)
-	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS))
+	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS)/$(shell echo $* | cut -d_ -f2-))
 	@rm -f $(@:.ipynb=.failed.ipynb)
 	@$(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
@@ -49,11 +49,12 @@ _build/profile: FORCE
 
 _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml _build/profile
 	rm -rf _build/source _build/html
-	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(dir $(SITE_RESULTS))
+	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(SITE_RESULTS)
 	cp _config.yml _toc.yml _build/source
 	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
 	cp book/book.css _build/source/_static
-	cp -r $(RESULTS) _build/source/extra/$(SITE_RESULTS)
+	cp -r $(RESULTS)/. _build/source/extra/$(SITE_RESULTS)
+	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
 	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \
 		|| { echo "the site does not have a page for each of: index $(CHAPTERS)" >&2; exit 1; }

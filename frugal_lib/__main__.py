@@ -78,24 +78,48 @@ def sweep(
 @app.command()
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="Folder of .txt files, one work each.")],
-    size: Annotated[str, typer.Option(help="Which architecture: micro.")] = "micro",
+    size: Annotated[str, typer.Option(help="Which architecture: micro or nano.")] = "micro",
+    tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to train on; default: the recipe's.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Another FIELD=VALUE of the recipe.")] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="torch.compile; wants a C++ compiler.")
+    ] = True,
     work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: the cache.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens to train on.")] = 5_000_000,
 ) -> None:
     """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
     from frugal_lib.data import DataError, cache_dir
-    from frugal_lib.pretrain import SIZES, Recipe
+    from frugal_lib.pretrain import make_recipe
     from frugal_lib.pretrain import pretrain as train_base
 
-    if size not in SIZES:
-        raise fail(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}.")
     out = out or Path("_build") / size
     try:
-        facts = train_base(corpus, work or cache_dir() / "pretrain", out, Recipe(**SIZES[size], tokens=tokens))
+        recipe = make_recipe(size, [*([f"tokens={tokens}"] if tokens else []), *(settings or [])])
+        facts = train_base(corpus, work or cache_dir() / "pretrain", out, recipe, compiled)
     except (DataError, OSError, ValueError) as error:
         raise fail(error) from None
     typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out}")
+
+
+@app.command()
+def yardsticks(
+    corpus: Annotated[Path, typer.Argument(help="The folder of text that the embedded models were trained on.")],
+    work: Annotated[Path | None, typer.Option(help="Where its tokens lie; default: the cache.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the numbers go; default: beside the models.")] = None,
+) -> None:
+    """Bits per character of the embedded models beside n-gram models and xz, on text none of them saw."""
+    from frugal_lib import yardsticks
+    from frugal_lib.data import DataError, cache_dir
+
+    try:
+        found = yardsticks.measure(corpus, work or cache_dir() / "pretrain")
+    except (DataError, OSError, ValueError) as error:
+        raise fail(error) from None
+    (out or yardsticks.FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    typer.echo(f"{'bits per character':18}  {'held-out works':>14}  {'dev sonnets, lines 4-14':>23}")
+    for name in found["works"][0]["bits"]:
+        sonnets = f"{yardsticks.ratio(yardsticks.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
+        typer.echo(f"{name:18}  {yardsticks.ratio(found['works'], name):14.3f}  {sonnets}")
 
 
 @app.command()

@@ -1,138 +1,102 @@
-"""Pre-train a small GPT-2 from a folder of text: tokenizer, tokens, training, shipped weights.
+"""Pre-train a small GPT-2 from a folder of text: tokens, training, shipped weights.
 
-    python -m frugal_lib pretrain CORPUS_DIR --size micro --tokens 5000000
+    python -m frugal_lib pretrain CORPUS_DIR --size micro
 
-0. The text must share no line and no eight words in a row with the sonnets; else nothing is trained.
-1. Every `*.txt` file is one work. About 1 work in 30 is held out for validation, chosen by
-   the hash of its path, so that no line of a held-out work is ever trained on.
-2. A byte-level BPE tokenizer is trained on the training works.
-3. AdamW, linear warm-up, cosine decay to a tenth of it; the batch at a step is a function of
-   (seed, step) alone, so a run that was killed goes on with the same batches.
-4. The weights are written in half precision as safetensors, with config and tokenizer.
+1. `corpus` checks, splits and encodes the text (once).
+2. Muon for the matrices inside the layers and AdamW for the rest, or AdamW for all; linear warm-up,
+   then a cosine to a tenth. Everything random at a step is a function of (seed, step) alone, so a run
+   that was killed goes on as if it had not been.
+3. The weights are written in half precision as safetensors, with config, tokenizer and the loss curve.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from pydantic import ValidationError
+from pydantic.dataclasses import dataclass
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from frugal_lib import machine
-from frugal_lib.audit import Held, find_overlaps
-from frugal_lib.data import public_domain, read_text
+from frugal_lib.corpus import Corpus, fingerprint, load_corpus, tokens_folder
+from frugal_lib.muon import Muon
+from frugal_lib.profiles import STRICT, first_problem
 
-END = "<|endoftext|>"
-SIZES = {"micro": {"n_layer": 6, "n_embd": 256, "n_head": 8}}
+SIZES = {
+    "micro": {"n_layer": 4, "n_embd": 320, "n_head": 5},
+    "nano": {"n_layer": 3, "n_embd": 128, "n_head": 2},
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Recipe:
     """Everything that decides which weights come out, apart from the text itself."""
 
-    n_layer: int = 6
-    n_embd: int = 256
-    n_head: int = 8
-    vocab_size: int = 8192
-    context: int = 256  # tokens in a training window, and positions of the model
-    batch_size: int = 16  # windows a step: 4,096 tokens with context 256
-    tokens: int = 5_000_000  # 1,220 steps of 4,096 tokens; about 35 minutes on 2 CPU cores
-    learning_rate: float = 2.5e-3
-    warmup_steps: int = 60
-    weight_decay: float = 0.1
+    n_layer: int = 4
+    n_embd: int = 320
+    n_head: int = 5
+    vocab_size: int = 7040  # five tokens fit one 64-bit integer, so that n-grams can be counted by sorting
+    context: int = 512  # tokens in a training window, and positions of the model
+    batch_size: int = 16  # windows a step: 8,192 tokens
+    tokens: int = 24_000_000  # 2,929 steps
+    optimizer: Literal["muon", "adamw"] = (
+        "muon"  # muon: matrices inside the layers by Muon, the rest by AdamW; adamw: all by AdamW
+    )
+    learning_rate: float = 2.5e-3  # of AdamW
+    muon_rate: float = 0.02
+    weight_decay: float = 0.0  # of matrices
+    warmup: float = 0.03  # share of the steps
+    batch_warmup: float = 0.0  # share of the steps that take half a batch
+    dropout: float = 0.0
     grad_clip: float = 1.0
+    precision: Literal["bf16", "fp32"] = "bf16"  # of the matrix products: bf16 (autocast) or fp32
     seed: int = 0
 
     @property
+    def small_steps(self) -> int:
+        """How many steps take half a batch."""
+        steps = self.tokens / (self.batch_size * self.context) / (1 - self.batch_warmup / 2)
+        return int(self.batch_warmup * steps)
+
+    @property
     def steps(self) -> int:
-        return self.tokens // (self.batch_size * self.context)
+        """How many steps make `tokens`, the last window left out where it does not fit."""
+        full = self.batch_size * self.context
+        return (self.tokens + self.small_steps * (full // 2)) // full
 
 
-def text_files(folder: Path) -> list[Path]:
-    """Every `*.txt` under `folder`, sorted; a `FileNotFoundError` of one sentence where there is none."""
-    paths = sorted(folder.rglob("*.txt"))
-    if not paths:
-        raise FileNotFoundError(f"{folder}: no .txt file to train on; give a folder of plain text.")
-    return paths
+def fast_precision() -> str:
+    """`bf16` where the processor has units for it, which makes a step 2.5 times as fast; else `fp32`."""
+    return "bf16" if torch.cpu.get_capabilities().get("amx_bf16") else "fp32"
 
 
-def read_works(folder: Path) -> dict[str, str]:
-    """The text of every `*.txt` under `folder`, by its path relative to it."""
-    return {path.relative_to(folder).as_posix(): read_text(path) for path in text_files(folder)}
+def make_recipe(size: str, settings: Sequence[str] = ()) -> Recipe:
+    """The recipe of `size` for this processor, with other values for the fields named in `FIELD=VALUE` settings.
 
-
-def fingerprint(*parts) -> str:
-    """Eight hex digits that name any JSON-able things."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
-
-
-def work_folders(corpus: Path, work: Path, recipe: Recipe) -> tuple[Path, Path]:
-    """Where the tokens and the checkpoint of this corpus and this recipe lie: no other run can meet them there."""
-    listing = [(path.relative_to(corpus).as_posix(), path.stat().st_size) for path in text_files(corpus)]
-    tokens = work / f"tokens-{fingerprint(listing, recipe.vocab_size)}"
-    return tokens, tokens / f"run-{fingerprint(asdict(recipe))}"
-
-
-def check_decontaminated(works: dict[str, str]) -> None:
-    """Raise a `ValueError` that names the works with a line or eight words in a row of Shakespeare's sonnets."""
-    found = find_overlaps(list(works.items()), Held(sonnet.text for sonnet in public_domain().values()))
-    if found:
-        names = ", ".join(list(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
-        raise ValueError(f"{names}: shares text with the sonnets that models are tested on; take it out.")
-
-
-def is_held_out(name: str, one_in: int = 30) -> bool:
-    """Whether the work of that path belongs to the validation set (about 1 in `one_in`)."""
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % one_in == 0
-
-
-def train_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer like GPT-2's, whose only special token is `<|endoftext|>`."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
-        ),
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, bos_token=END, pad_token=END)
-
-
-def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> np.ndarray:
-    """All texts as one row of token ids, an end-of-text token behind each."""
-    backend, end = tokenizer.backend_tokenizer, tokenizer.eos_token_id
-    rows = [np.array([*backend.encode(text).ids, end], dtype=np.uint16) for text in texts]
-    return np.concatenate(rows)
-
-
-def prepare(corpus: Path, work: Path, vocab_size: int) -> tuple[PreTrainedTokenizerFast, dict[str, np.ndarray]]:
-    """Tokenizer and token rows of `train` and `valid`, made once and kept in `work`."""
-    if not (work / "valid.npy").exists():
-        works = read_works(corpus)
-        check_decontaminated(works)
-        train = [text for name, text in works.items() if not is_held_out(name)]
-        valid = [text for name, text in works.items() if is_held_out(name)]
-        tokenizer = train_tokenizer(iter(train), vocab_size)
-        tokenizer.save_pretrained(work / "tokenizer")
-        np.save(work / "train.npy", encode(train, tokenizer))
-        np.save(work / "valid.npy", encode(valid or train[-1:], tokenizer))
-        facts = {"works": len(train), "held_out_works": len(valid), "characters": sum(map(len, train))}
-        (work / "corpus.json").write_text(json.dumps(facts))
-    tokens = {split: np.load(work / f"{split}.npy", mmap_mode="r") for split in ("train", "valid")}
-    return PreTrainedTokenizerFast.from_pretrained(work / "tokenizer"), tokens
+    Raises:
+        ValueError: one sentence on what is unknown or wrong.
+    """
+    if size not in SIZES:
+        raise ValueError(f"size {size!r} is unknown; choose one of {', '.join(SIZES)}.")
+    for setting in settings:
+        if "=" not in setting:
+            raise ValueError(f"--set {setting}: give FIELD=VALUE, such as --set optimizer=adamw.")
+    changes = dict(setting.split("=", 1) for setting in settings)
+    try:
+        return Recipe(**(SIZES[size] | {"precision": fast_precision()} | changes))
+    except ValidationError as error:
+        raise ValueError(f"recipe: {first_problem(error)}") from None
 
 
 @lru_cache(maxsize=2)
@@ -143,55 +107,61 @@ def epoch_starts(seed: int, epoch: int, windows: int, context: int) -> np.ndarra
 
 
 def batch_at(step: int, tokens: np.ndarray, recipe: Recipe) -> torch.Tensor:
-    """The windows of one step, int64 [batch_size, context]; a function of seed and step alone."""
+    """The windows of one step, int64 [batch, context]; a function of seed and step alone."""
     windows = (len(tokens) - 1) // recipe.context - 1
-    picks = range(step * recipe.batch_size, (step + 1) * recipe.batch_size)
+    picks = range(windows_before(step, recipe), windows_before(step + 1, recipe))
     starts = [epoch_starts(recipe.seed, i // windows, windows, recipe.context)[i % windows] for i in picks]
     return torch.from_numpy(np.stack([tokens[s : s + recipe.context].astype(np.int64) for s in starts]))
 
 
-def learning_rate_at(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then a cosine down to a tenth of the peak."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
-    return recipe.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * progress)))
+def windows_before(step: int, recipe: Recipe) -> int:
+    """How many windows the steps before `step` read."""
+    small = min(step, recipe.small_steps)
+    return small * (recipe.batch_size // 2) + (step - small) * recipe.batch_size
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Share of the peak rate: linear warm-up, then a cosine down to a tenth."""
+    warm = max(1, round(recipe.warmup * recipe.steps))
+    if step < warm:
+        return (step + 1) / warm
+    progress = (step - warm) / max(1, recipe.steps - warm)
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * progress))
 
 
 def new_model(recipe: Recipe, end_id: int) -> GPT2LMHeadModel:
-    """A freshly initialised GPT-2 of the recipe's size, without dropout."""
+    """A freshly initialised GPT-2 of the recipe's size."""
     torch.manual_seed(recipe.seed)
-    config = GPT2Config(
-        vocab_size=recipe.vocab_size,
-        n_positions=recipe.context,
-        n_layer=recipe.n_layer,
-        n_embd=recipe.n_embd,
-        n_head=recipe.n_head,
-        bos_token_id=end_id,
-        eos_token_id=end_id,
-        pad_token_id=end_id,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-    )
-    return GPT2LMHeadModel(config)
+    sizes = {name: getattr(recipe, name) for name in ("vocab_size", "n_layer", "n_embd", "n_head")}
+    ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), end_id)
+    rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), recipe.dropout)
+    model = GPT2LMHeadModel(GPT2Config(n_positions=recipe.context, **sizes, **ids, **rates))
+    model.loss_type = "ForCausalLM"  # what transformers falls back to, with a warning
+    return model
 
 
-def new_optimizer(model: GPT2LMHeadModel, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only, as is usual for GPT-2."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)
+def new_optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW for all, weight decay on matrices only; or Muon for the matrices inside the layers."""
+    inner = {id(p) for p in model.transformer.h.parameters() if p.dim() == 2 and recipe.optimizer == "muon"}
+    rest = [p for p in model.parameters() if id(p) not in inner]
+    groups = [
+        {"params": [p for p in rest if p.dim() >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    optimizers = [torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)]
+    if inner:
+        matrices = [p for p in model.parameters() if id(p) in inner]
+        optimizers.append(Muon(matrices, lr=recipe.muon_rate, weight_decay=recipe.weight_decay))
+    return optimizers
 
 
 @torch.no_grad()
-def validation_loss(forward, tokens: np.ndarray, recipe: Recipe, batches: int = 8) -> float:
+def validation_loss(forward, tokens: np.ndarray, recipe: Recipe, windows: int = 64) -> float:
     """Mean loss in nats per token over the same evenly spaced windows of `tokens` each time."""
-    starts = np.linspace(0, len(tokens) - recipe.context - 1, batches * recipe.batch_size, dtype=int)
+    starts = np.linspace(0, len(tokens) - recipe.context - 1, windows, dtype=int)
     rows = np.stack([tokens[s : s + recipe.context].astype(np.int64) for s in starts])
     parts = torch.from_numpy(rows).split(recipe.batch_size)
-    return sum(forward(part, labels=part).loss.item() for part in parts) / len(parts)
+    return sum(forward(part).item() for part in parts) / len(parts)
 
 
 def save_checkpoint(path: Path, **state) -> None:
@@ -201,55 +171,72 @@ def save_checkpoint(path: Path, **state) -> None:
     os.replace(temporary, path)
 
 
-def one_step(step: int, forward, model, optimizer, tokens: np.ndarray, recipe: Recipe) -> float:
-    """One optimizer step; returns the loss of its batch before it, in nats per token."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate_at(step, recipe)
-    batch = batch_at(step, tokens, recipe)
-    loss = forward(batch, labels=batch).loss
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.item()
-
-
-def resume(checkpoint: Path, model, optimizer) -> dict:
-    """The state in `checkpoint`, model and optimizer set to it; a fresh state where there is none."""
+def resume(checkpoint: Path, model, optimizers) -> dict:
+    """The state in `checkpoint`, model and optimizers set to it; a fresh state where there is none."""
     if not checkpoint.exists():
         return {"step": 0, "seconds": 0.0, "curve": []}
     saved = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
+    for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
+        optimizer.load_state_dict(state)
     return saved["state"]
 
 
-def train(model, tokens: dict[str, np.ndarray], recipe: Recipe, work: Path, every: int = 50, compiled=True) -> dict:
+def make_forward(model: GPT2LMHeadModel, recipe: Recipe, compiled: bool):
+    """A function from a batch of windows to their mean loss, in the recipe's precision."""
+    network = torch.compile(model) if compiled else model
+
+    def forward(batch: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16) if recipe.precision == "bf16" else nullcontext():
+            return network(batch, labels=batch).loss
+
+    return forward
+
+
+def one_step(step: int, forward, model, optimizers, tokens: np.ndarray, recipe: Recipe) -> float:
+    """One optimizer step; returns the loss of its batch before it, in nats per token."""
+    for optimizer, peak in zip(optimizers, (recipe.learning_rate, recipe.muon_rate), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = peak * rate_at(step, recipe)
+    torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout too depends on seed and step alone
+    loss = forward(batch_at(step, tokens, recipe))
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
+    for optimizer in optimizers:
+        optimizer.step()
+    model.zero_grad()
+    return loss.item()
+
+
+def train(model, train_tokens, valid_tokens, recipe: Recipe, work: Path, every: int = 100, compiled=True) -> dict:
     """Train to the recipe's last step, from the last checkpoint in `work` where there is one.
 
-    Batches depend on the step alone and there is no dropout, so model and optimizer are the
-    whole state: a resumed run ends in the same weights, to the bit, as an uninterrupted one.
+    Model, optimizers and step are the whole state: a resumed run ends in the same weights, to the bit, as
+    one that was never stopped.
 
     Returns the state that ships: `step`, `seconds` of training, and `curve`, a list of
-    `{step, tokens, seconds, train, valid}` (losses in nats per token).
+    `{step, tokens, seconds, train, valid}` (losses in nats per token), printed as it grows.
     """
-    optimizer, checkpoint = new_optimizer(model, recipe), work / "checkpoint.pt"
-    state = resume(checkpoint, model, optimizer)
-    forward = torch.compile(model) if compiled else model
+    optimizers, checkpoint = new_optimizers(model, recipe), work / "checkpoint.pt"
+    state = resume(checkpoint, model, optimizers)
+    forward = make_forward(model, recipe, compiled)
     losses, started = [], time.perf_counter() - state["seconds"]
     for step in range(state["step"], recipe.steps):
-        losses.append(one_step(step, forward, model, optimizer, tokens["train"], recipe))
+        model.train()
+        losses.append(one_step(step, forward, model, optimizers, train_tokens, recipe))
         if (step + 1) % every == 0 or step + 1 == recipe.steps:
+            model.eval()
             point = {
                 "step": step + 1,
-                "tokens": (step + 1) * recipe.batch_size * recipe.context,
+                "tokens": windows_before(step + 1, recipe) * recipe.context,
                 "seconds": round(time.perf_counter() - started, 1),
-                "train": float(np.mean(losses)),
-                "valid": validation_loss(forward, tokens["valid"], recipe),
+                "train": round(float(np.mean(losses)), 4),
+                "valid": round(validation_loss(forward, valid_tokens, recipe), 4),
             }
             state = {"step": step + 1, "seconds": point["seconds"], "curve": [*state["curve"], point]}
             losses = []
-            save_checkpoint(checkpoint, model=model.state_dict(), optimizer=optimizer.state_dict(), state=state)
+            states = [optimizer.state_dict() for optimizer in optimizers]
+            save_checkpoint(checkpoint, model=model.state_dict(), optimizers=states, state=state)
             print(json.dumps(point), flush=True)
     return state
 
@@ -261,28 +248,33 @@ def ship(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path, 
     (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def pretrain(corpus: Path, work: Path, out: Path, recipe: Recipe, compiled: bool = True) -> dict:
-    """The whole way from a folder of text to shipped weights; returns the facts written beside them.
-
-    A killed run goes on from its last checkpoint below `work`; another corpus or recipe starts its own.
-    """
-    tokens_folder, run_folder = work_folders(corpus, work, recipe)
-    run_folder.mkdir(parents=True, exist_ok=True)
-    tokenizer, tokens = prepare(corpus, tokens_folder, recipe.vocab_size)
-    model = new_model(recipe, tokenizer.eos_token_id)
-    state = train(model, tokens, recipe, run_folder, compiled=compiled)
-    sizes = {"tokens": len(tokens["train"]), "held_out_tokens": len(tokens["valid"])}
-    facts = {
+def training_facts(recipe: Recipe, model: GPT2LMHeadModel, corpus: Corpus, state: dict) -> dict:
+    """What is written beside the weights: recipe, corpus, machine, seconds and loss curve."""
+    return {
         "recipe": asdict(recipe),
         "parameters": model.num_parameters(),
-        "corpus": json.loads((tokens_folder / "corpus.json").read_text()) | sizes,
+        "corpus": corpus.facts,
         "machine": {
             "processor": machine.processor(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "commit": machine.commit(),
         },
         "seconds": state["seconds"],
         "curve": state["curve"],
     }
-    ship(model, tokenizer, out, facts)
+
+
+def pretrain(folder: Path, work: Path, out: Path, recipe: Recipe, compiled: bool = True) -> dict:
+    """The whole way from a folder of text to shipped weights; returns the facts written beside them.
+
+    A killed run goes on from its last checkpoint below `work`; another corpus or recipe starts its own.
+    """
+    corpus = load_corpus(folder, work, recipe.vocab_size)
+    run_folder = tokens_folder(folder, work, recipe.vocab_size) / f"run-{fingerprint(asdict(recipe))}"
+    run_folder.mkdir(parents=True, exist_ok=True)
+    model = new_model(recipe, corpus.tokenizer.eos_token_id)
+    state = train(model, corpus.train, corpus.valid, recipe, run_folder, compiled=compiled)
+    facts = training_facts(recipe, model, corpus, state)
+    ship(model, corpus.tokenizer, out, facts)
     return facts

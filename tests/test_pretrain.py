@@ -1,16 +1,24 @@
 import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 from transformers import GPT2LMHeadModel
+from typer.testing import CliRunner
 
+from frugal_lib import corpus as texts
 from frugal_lib import pretrain
+from frugal_lib.__main__ import app
 from frugal_lib.pretrain import Recipe
 
-TINY = Recipe(
-    n_layer=1, n_embd=16, n_head=2, vocab_size=300, context=16, batch_size=4, tokens=16 * 4 * 12, warmup_steps=3
-)
+SETTINGS = ["n_layer=1", "n_embd=16", "n_head=2", "vocab_size=300", "context=16", "batch_size=4", "precision=fp32"]
+TINY = pretrain.make_recipe("nano", [*SETTINGS, "tokens=768", "warmup=0.25"])
 
 
 @pytest.fixture
@@ -23,36 +31,47 @@ def corpus(tmp_path):
     return folder
 
 
-def train(corpus, work, stop_after=None, monkeypatch=None):
-    """Train TINY in `work`; die like a killed process behind checkpoint number `stop_after`."""
-    work.mkdir(exist_ok=True)
-    tokenizer, tokens = pretrain.prepare(corpus, work, TINY.vocab_size)
-    model = pretrain.new_model(TINY, tokenizer.eos_token_id)
-    if stop_after:
-        save, calls = pretrain.save_checkpoint, []
-
-        def save_then_die(*args, **kwargs):
-            save(*args, **kwargs)
-            calls.append(1)
-            if len(calls) == stop_after:
-                raise KeyboardInterrupt
-
-        monkeypatch.setattr(pretrain, "save_checkpoint", save_then_die)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain.train(model, tokens, TINY, work, every=3, compiled=False)
-        monkeypatch.setattr(pretrain, "save_checkpoint", save)
-        return None
-    state = pretrain.train(model, tokens, TINY, work, every=3, compiled=False)
-    return state, torch.cat([p.detach().flatten() for p in model.parameters()])
+def command(corpus, work, out, tokens):
+    settings = [word for setting in [*SETTINGS, "dropout=0.1"] for word in ("--set", setting)]
+    words = ["pretrain", corpus, "--work", work, "--out", out, "--tokens", tokens, "--no-compile", *settings]
+    return [sys.executable, "-m", "frugal_lib", *map(str, words)]
 
 
-def test_a_training_that_was_stopped_ends_in_the_same_weights_to_the_bit(corpus, tmp_path, monkeypatch):
-    whole, weights = train(corpus, tmp_path / "whole")
-    train(corpus, tmp_path / "broken", stop_after=2, monkeypatch=monkeypatch)
-    resumed, again = train(corpus, tmp_path / "broken")
-    assert torch.equal(weights, again)
-    assert [p["valid"] for p in whole["curve"]] == [p["valid"] for p in resumed["curve"]]
-    assert whole["curve"][-1]["train"] < whole["curve"][0]["train"]
+def last_checkpoint(work):
+    (path,) = work.rglob("checkpoint.pt")
+    return torch.load(path, weights_only=True)
+
+
+def same(one, other):
+    """Whether two nested states are equal, tensors to the bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_a_training_killed_at_a_random_moment_ends_in_the_same_weights_to_the_bit(corpus, tmp_path):
+    tokens = 64 * 2000
+    subprocess.run(command(corpus, tmp_path / "whole", tmp_path / "out1", tokens), check=True, capture_output=True)
+    broken = command(corpus, tmp_path / "broken", tmp_path / "out2", tokens)
+    victim = subprocess.Popen(broken, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "broken").rglob("checkpoint.pt")):
+        assert victim.poll() is None
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 2))
+    os.kill(victim.pid, signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL, "the training ended before it was killed"
+    assert last_checkpoint(tmp_path / "broken")["state"]["step"] < 2000
+    subprocess.run(broken, check=True, capture_output=True)
+    whole, resumed = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "broken")
+    assert same(whole["model"], resumed["model"]) and same(whole["optimizers"], resumed["optimizers"])
+    curves = [[(p["train"], p["valid"]) for p in state["state"]["curve"]] for state in (whole, resumed)]
+    assert curves[0] == curves[1] and curves[0][-1][0] < curves[0][0][0]
+    files = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("out1", "out2")]
+    assert files[0] == files[1]
 
 
 def test_the_shipped_model_is_a_plain_gpt2_in_half_precision(corpus, tmp_path):
@@ -79,17 +98,58 @@ def test_a_pass_reads_every_window_once_and_batches_depend_on_the_step_alone():
 
 
 def test_the_rate_warms_up_and_decays():
-    rates = [pretrain.learning_rate_at(step, Recipe()) for step in range(Recipe().steps)]
-    assert max(rates) == pytest.approx(Recipe().learning_rate) and rates[0] < rates[10] < max(rates)
-    assert rates[-1] == pytest.approx(0.1 * max(rates), rel=0.01)
+    rates = [pretrain.rate_at(step, Recipe()) for step in range(Recipe().steps)]
+    assert max(rates) == pytest.approx(1) and rates[0] < rates[10] < 1
+    assert rates[-1] == pytest.approx(0.1, rel=0.01)
 
 
-def test_another_corpus_or_recipe_never_meets_an_older_runs_files(corpus, tmp_path):
-    first = pretrain.work_folders(corpus, tmp_path, TINY)
-    other_recipe = pretrain.work_folders(corpus, tmp_path, dataclasses.replace(TINY, learning_rate=1e-4))
-    assert other_recipe[0] == first[0] and other_recipe[1] != first[1]
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_every_parameter_has_one_optimizer(optimizer):
+    model = pretrain.new_model(TINY, 0)
+    optimizers = pretrain.new_optimizers(model, dataclasses.replace(TINY, optimizer=optimizer))
+    held = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in model.parameters())
+    assert len(optimizers) == (2 if optimizer == "muon" else 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "setting", "sentence"),
+    [
+        ("pico", "seed=1", "size 'pico' is unknown; choose one of micro, nano."),
+        ("nano", "seed", "--set seed: give FIELD=VALUE, such as --set optimizer=adamw."),
+        ("nano", "layers=3", "recipe: key 'layers' is unknown; remove it or correct its spelling."),
+        ("nano", "optimizer=sgd", "recipe: key 'optimizer' is wrong: input should be 'muon' or 'adamw'."),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_sentence(corpus, size, setting, sentence):
+    done = CliRunner().invoke(app, ["pretrain", str(corpus), "--size", size, "--set", setting])
+    assert done.exit_code == 2 and done.stderr == f"frugal_lib: {sentence}\n"
+
+
+def test_another_corpus_or_vocabulary_never_meets_an_older_ones_tokens(corpus, tmp_path):
+    first = texts.tokens_folder(corpus, tmp_path, 300)
+    assert texts.tokens_folder(corpus, tmp_path, 301) != first
     (corpus / "work3.txt").write_text("changed")
-    assert pretrain.work_folders(corpus, tmp_path, TINY)[0] != first[0]
+    assert texts.tokens_folder(corpus, tmp_path, 300) != first
+
+
+def test_another_recipe_starts_its_own_run(corpus, tmp_path):
+    for rate in (0.01, 0.02):
+        recipe = dataclasses.replace(TINY, muon_rate=rate)
+        pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "out", recipe, compiled=False)
+    assert len(list((tmp_path / "work").rglob("checkpoint.pt"))) == 2
+
+
+def test_the_check_of_the_text_is_counted_in_the_facts(corpus, tmp_path):
+    counts = texts.load_corpus(corpus, tmp_path / "work", 300).facts["decontamination"]
+    assert counts["works"] == 40 and counts["lines_found"] == counts["ngrams_found"] == 0
+    assert counts["sonnet_lines"] > 2_100 and counts["sonnet_ngrams"] > 15_000
+
+
+def test_too_few_works_to_hold_some_out_is_one_sentence(tmp_path):
+    (tmp_path / "only.txt").write_text("one work")
+    with pytest.raises(ValueError, match=r"too few works to hold some out"):
+        texts.load_corpus(tmp_path, tmp_path / "work", 300)
 
 
 def test_nothing_is_trained_on_text_with_a_sonnet_in_it(corpus, tmp_path, sonnets):
@@ -102,4 +162,4 @@ def test_nothing_is_trained_on_text_with_a_sonnet_in_it(corpus, tmp_path, sonnet
 
 def test_an_empty_folder_is_one_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \.txt file to train on"):
-        pretrain.read_works(tmp_path)
+        texts.read_works(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frugal_lib.report.embedded import SCORER_NAMES, best_ngram, loss_by_base
 from frugal_lib.report.sonnets import ScoreRow, best_rate, main_records, rate_text
 from frugal_lib.runs import Record
 
@@ -36,6 +38,8 @@ CAPTIONS = {
     "the interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
     "01_learning_curves": "Loss by epoch: a colour per learning rate, a thin line per seed, their mean thick. A ring "
     "marks the epoch whose weights were kept.",
+    "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
+    "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }
 
 
@@ -135,3 +139,32 @@ def draw_curves(axes: Axes, records: Sequence[Record], column: str, colour, labe
     shortest = min(map(len, curves))
     means = [sum(curve[i] for curve in curves) / len(curves) for i in range(shortest)]
     axes.plot([row["epoch"] for row in records[0].history[:shortest]], means, color=colour, lw=2, label=label)
+
+
+def embedded_chart(found: dict) -> Figure:
+    """Pre-training loss of both bases beside the n-gram model's, and the bits of each held-out work."""
+    best = best_ngram(found)
+    tokens = sum(row["tokens"] for row in found["works"])
+    floor = sum(row["bits"][best] for row in found["works"]) * math.log(2) / tokens
+    with matplotlib.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
+        for colour, (base, (seen, loss)) in zip(COLOURS, loss_by_base().items(), strict=False):
+            left.plot(seen / 1e6, loss, color=colour, lw=2, label=base)
+            draw_works(right, found["works"], base, best, colour)
+        left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
+        left.set_ylim(top=floor + 1.5)
+        left.set_xlabel("million tokens read")
+        left.set_ylabel("nats per token, held-out works")
+        left.legend()
+        right.axline((2, 2), slope=1, color=FLOOR, ls="--")
+        right.set_xlabel(f"{SCORER_NAMES[best]}: bits per character")
+        right.set_ylabel("model: bits per character")
+        right.legend()
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def draw_works(axes: Axes, works: Sequence[dict], base: str, best: str, colour) -> None:
+    """A dot a work: bits per character of the n-gram model across, of a base up."""
+    across, up = ([row["bits"][name] / row["characters"] for row in works] for name in (best, base))
+    axes.plot(across, up, "o", color=colour, ms=5, alpha=0.8, label=base)

@@ -48,18 +48,31 @@ def record_link(record: Record, results: str | Path, text: str) -> str:
     return f'<a href="../{escape(below)}/{escape(record.run.path)}">{escape(text)}</a>'
 
 
+def embedded_source(command: str, environment: dict, files: Sequence[str]) -> HTML:
+    """The source line of the embedded models' numbers, whose records lie beside the models."""
+    links = ", ".join(f'<a href="../frugal_lib/assets/{escape(name)}">{escape(name)}</a>' for name in files)
+    return HTML(
+        f"<p><small>Source: <code>{escape(command)}</code> · commit {escape(environment['commit'])} · "
+        f"{escape(environment['device_name'])}, {environment['threads']} threads · "
+        f"{environment['seconds'] / 60:.1f} minutes of computing · {links}</small></p>"
+    )
+
+
 def side_by_side(sonnet: Sonnet, texts: dict[str, str]) -> HTML:
     """The true sonnet beside completions of it; the given lines are grey."""
-    columns = {"Shakespeare": sonnet.continuation} | texts
+    title = f"<p><strong>Sonnet {sonnet.id}</strong> ({GIVEN_LINES} lines given)</p>"
+    return HTML(title + columns({"Shakespeare": sonnet.continuation} | texts, sonnet.given).data)
+
+
+def columns(texts: dict[str, str], given: str) -> HTML:
+    """Texts side by side under their names, each behind what was given, which is grey."""
     cells = "".join(
         f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>'
-        f'<span style="color:#767676">{lines(sonnet.given)}</span><br>{lines(text)}</div>'
-        for name, text in columns.items()
+        f'<span style="color:#767676">{lines(given)}</span><br>{lines(text)}</div>'
+        for name, text in texts.items()
     )
     style = "display:flex;flex-wrap:wrap;gap:1.5rem;font-size:.9em;margin-bottom:1.5rem"
-    return HTML(
-        f"<p><strong>Sonnet {sonnet.id}</strong> ({GIVEN_LINES} lines given)</p><div style={style!r}>{cells}</div>"
-    )
+    return HTML(f"<div style={style!r}>{cells}</div>")
 
 
 def lines(text: str) -> str:

@@ -1,0 +1,108 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Appendix. The embedded model
+#
+# Everything in this book can be rerun on two CPU cores and without a model hub, because two small GPT-2 come
+# with it: *micro*, the base of every chapter, and *nano*, for questions of capacity. Were they not language
+# models worth the name, nothing that happens to them would mean much. So this page asks: do they predict text
+# better than counting word sequences does?
+
+# %% tags=["hide-cell"]
+# Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
+import importlib.util
+import os
+import subprocess
+import sys
+
+if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab"):
+    repository = os.environ.get("FRUGAL_REPOSITORY", "https://github.com/frugal-gpt2/frugal-gpt2")
+    if not os.path.isdir("frugal-gpt2"):
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", repository, "frugal-gpt2"], check=True)
+    os.chdir("frugal-gpt2")
+    sys.path.insert(0, os.getcwd())
+    subprocess.run([sys.executable, "-m", "frugal_lib.colab"], check=True)
+
+# %% tags=["parameters"]
+profile = "micro"  # smoke, micro or paper: decides where the figures go
+seed = 0  # this one and the two below: as in every chapter, without an effect here
+device = "auto"
+results = ""
+
+# %% tags=["remove-stderr"]
+from frugal_lib import report, yardsticks
+from frugal_lib.data import available_edition, load_sonnets
+from frugal_lib.profiles import load_profile
+
+settings = load_profile(profile)
+found = yardsticks.load()
+report.say("embedded_finding", report.embedded_finding(found))
+
+# %% [markdown]
+# ## Against n-grams
+#
+# An interpolated n-gram model with modified Kneser-Ney smoothing was for decades the best that counting could
+# do. It was trained on the same text, all of it, in the same tokens.
+
+# %%
+report.show(report.embedded_chart(found), settings.figures_folder, "90_embedded")
+report.table(report.bits_table(found), "Bits per character, lower is better")
+
+# %%
+report.say("embedded_how", report.embedded_how(found))
+command = "python -m frugal_lib yardsticks CORPUS_DIR"
+report.embedded_source(command, found["environment"], ["yardsticks.json"])
+
+# %% [markdown]
+# ## Two sizes of one family
+#
+# Same tokenizer, same text, same recipe. The text is 762 works of English prose and verse up to 1928, in the
+# public domain, without a line of Shakespeare's sonnets or eight of their words in a row: the command that
+# trains checks that first and refuses a folder that has any. More is in the
+# [model card](https://github.com/frugal-gpt2/frugal-gpt2/blob/main/frugal_lib/assets/README.md).
+
+# %%
+report.table(report.family_table(), "The embedded models")
+
+# %% [markdown]
+# ## How the recipe was chosen
+#
+# Short runs of the same length in seconds on the same two cores, each different from the first in one thing.
+# What wins in two minutes need not win in an hour; for the optimizer the distance leaves no doubt.
+
+# %%
+report.table(report.recipe_table(), "Loss on held-out works after equal computing time")
+
+# %% [markdown]
+# ## What they write
+#
+# A sentence of prose and the opening of a sonnet that neither has seen, continued by each base as it is,
+# without fine-tuning.
+
+# %%
+sonnet = load_sonnets(available_edition()).dev[0]
+texts = report.samples(sonnet)
+display(report.columns(texts["prose"], report.PROSE))
+display(report.columns(texts["verse"], sonnet.given))
+
+# %% [markdown]
+# ## Spot check
+#
+# The dev sonnets' bits per character, computed again in this build from the weights.
+
+# %% tags=["remove-stderr"]
+report.table(report.sonnet_check(found))
