@@ -50,9 +50,7 @@ class Recipe:
     context: int = 512  # tokens in a training window, and positions of the model
     batch_size: int = 16  # windows a step: 8,192 tokens
     tokens: int = 24_000_000  # 2,929 steps
-    optimizer: Literal["muon", "adamw"] = (
-        "muon"  # muon: matrices inside the layers by Muon, the rest by AdamW; adamw: all by AdamW
-    )
+    optimizer: Literal["muon", "adamw"] = "muon"  # of the matrices inside the layers; AdamW has the rest
     learning_rate: float = 2.5e-3  # of AdamW
     muon_rate: float = 0.02
     weight_decay: float = 0.0  # of matrices
@@ -217,6 +215,7 @@ def train(model, train_tokens, valid_tokens, recipe: Recipe, work: Path, every: 
     Returns the state that ships: `step`, `seconds` of training, and `curve`, a list of
     `{step, tokens, seconds, train, valid}` (losses in nats per token), printed as it grows.
     """
+    machine.keep_memory()
     optimizers, checkpoint = new_optimizers(model, recipe), work / "checkpoint.pt"
     state = resume(checkpoint, model, optimizers)
     forward = make_forward(model, recipe, compiled)

@@ -54,17 +54,17 @@ def same(one, other):
 
 
 def test_a_training_killed_at_a_random_moment_ends_in_the_same_weights_to_the_bit(corpus, tmp_path):
-    tokens = 64 * 2000
+    tokens = 64 * 5000
     subprocess.run(command(corpus, tmp_path / "whole", tmp_path / "out1", tokens), check=True, capture_output=True)
     broken = command(corpus, tmp_path / "broken", tmp_path / "out2", tokens)
     victim = subprocess.Popen(broken, stdout=subprocess.DEVNULL)
     while not list((tmp_path / "broken").rglob("checkpoint.pt")):
         assert victim.poll() is None
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 2))
+    time.sleep(random.uniform(0, 1.5))
     os.kill(victim.pid, signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL, "the training ended before it was killed"
-    assert last_checkpoint(tmp_path / "broken")["state"]["step"] < 2000
+    assert last_checkpoint(tmp_path / "broken")["state"]["step"] < 5000
     subprocess.run(broken, check=True, capture_output=True)
     whole, resumed = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "broken")
     assert same(whole["model"], resumed["model"]) and same(whole["optimizers"], resumed["optimizers"])

@@ -2,13 +2,16 @@
 
 from frugal_lib.report.embedded import (
     PROSE,
+    base_sentence,
     bits_table,
     embedded_finding,
     embedded_how,
     family_table,
+    recipe_search,
     recipe_table,
     samples,
     sonnet_check,
+    training_environment,
 )
 from frugal_lib.report.figures import embedded_chart, learning_curves, score_chart, show
 from frugal_lib.report.html import columns, embedded_source, say, side_by_side, source_line, table
@@ -26,6 +29,7 @@ from frugal_lib.report.sonnets import (
 
 __all__ = [
     "PROSE",
+    "base_sentence",
     "bits_table",
     "chrf_table",
     "columns",
@@ -40,6 +44,7 @@ __all__ = [
     "other_table",
     "question",
     "readings",
+    "recipe_search",
     "recipe_table",
     "samples",
     "say",
@@ -52,4 +57,5 @@ __all__ = [
     "spot_sentence",
     "spot_table",
     "table",
+    "training_environment",
 ]

@@ -98,6 +98,18 @@ def embedded_how(found: dict) -> str:
     )
 
 
+def base_sentence() -> str:
+    """What the base of the chapters is, in a sentence."""
+    facts = training("micro")
+    corpus, last = facts["corpus"], facts["curve"][-1]
+    return (
+        f"The embedded base, *micro*, is a GPT-2 of {facts['parameters'] / 1e6:.1f} million parameters. It was trained "
+        f"for this book on {last['tokens'] / 1e6:.0f} million tokens of {corpus['works']} English works of prose and "
+        f"verse in the public domain, without a line of the sonnets, in {facts['seconds'] / 60:.0f} minutes on "
+        f"{facts['machine']['threads']} CPU threads."
+    )
+
+
 def family_table() -> pd.DataFrame:
     """The two models side by side: sizes, training, cost."""
     rows = []
@@ -119,6 +131,14 @@ def family_table() -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("model").T.rename_axis("")
+
+
+def training_environment() -> dict:
+    """Where both bases were trained, as a source line wants it; the seconds are of both."""
+    facts = [training(base) for base in yardsticks.BASES]
+    where = facts[0]["machine"]
+    names = {"device_name": where["processor"], "threads": where["threads"], "commit": where["commit"]}
+    return names | {"seconds": sum(one["seconds"] for one in facts)}
 
 
 def recipe_search() -> dict:

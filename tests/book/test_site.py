@@ -77,6 +77,24 @@ def test_links_to_records_lead_to_records(html):
         assert json.loads((html / "book" / link).read_text())["status"] == "ok"
 
 
+def test_the_appendix_sets_the_models_beside_ngrams_and_links_to_the_numbers(html):
+    page = soup(html, "90_embedded_model")
+    tables = [table.get_text(" ") for table in page.select("table")]
+    for words in ("micro", "nano", "Kneser-Ney, order 5", "Kneser-Ney, order 4", "xz -9e"):
+        assert words in tables[0]
+    assert "Muon" in tables[2] and "this build" in tables[3]
+    assert len(page.select("figure svg")) == 1
+    links = {a["href"] for a in page.select("a[href*='frugal_lib/assets'][href$='.json']")}
+    assert len(links) == 4
+    for link in links:
+        assert json.loads((html / "book" / link).read_text())
+
+
+def test_the_first_page_says_what_the_base_is(html):
+    (sentence,) = [p.get_text() for p in soup(html, "90_embedded_model").select("p") if "The embedded base" in p.text]
+    assert sentence in soup(html, "index").get_text()
+
+
 def test_every_chapter_opens_in_colab(html):
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].removeprefix("https://github.com/")
     for name in CHAPTERS:
