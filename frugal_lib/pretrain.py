@@ -236,6 +236,7 @@ def train(model, train_tokens, valid_tokens, recipe: Recipe, work: Path, every: 
             losses = []
             states = [optimizer.state_dict() for optimizer in optimizers]
             save_checkpoint(checkpoint, model=model.state_dict(), optimizers=states, state=state)
+            (work / "curve.json").write_text(json.dumps(state["curve"]))
             print(json.dumps(point), flush=True)
     return state
 

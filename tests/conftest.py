@@ -39,6 +39,17 @@ def tiny(tokenizer) -> GPT2LMHeadModel:
     return models.linearize(model).eval()
 
 
+@pytest.fixture
+def corpus(tmp_path) -> Path:
+    """A folder of forty small works to train on."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for i in range(40):
+        text = f"This is work {i}. " + " ".join(f"word{i * j % 17} and {j}" for j in range(120))
+        (folder / f"work{i}.txt").write_text(text)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory) -> Path:
     """A copy of the project's files with the same .venv, where a test may build and break things."""

@@ -21,16 +21,6 @@ SETTINGS = ["n_layer=1", "n_embd=16", "n_head=2", "vocab_size=300", "context=16"
 TINY = pretrain.make_recipe("nano", [*SETTINGS, "tokens=768", "warmup=0.25"])
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    for i in range(40):
-        text = f"This is work {i}. " + " ".join(f"word{i * j % 17} and {j}" for j in range(120))
-        (folder / f"work{i}.txt").write_text(text)
-    return folder
-
-
 def command(corpus, work, out, tokens):
     settings = [word for setting in [*SETTINGS, "dropout=0.1"] for word in ("--set", setting)]
     words = ["pretrain", corpus, "--work", work, "--out", out, "--tokens", tokens, "--no-compile", *settings]

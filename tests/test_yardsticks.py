@@ -62,28 +62,18 @@ def test_numbers_of_other_weights_are_refused(monkeypatch, tmp_path):
         yardsticks.load()
 
 
-@pytest.fixture
-def folder(tmp_path):
-    works = tmp_path / "works"
-    works.mkdir()
-    for i in range(40):
-        text = f"This is work {i}. " + " ".join(f"word{i * j % 17} and {j}" for j in range(120))
-        (works / f"work{i}.txt").write_text(text)
-    return works
-
-
-def test_each_held_out_work_is_measured_by_every_model_and_xz(folder, tmp_path):
-    corpus = load_corpus(folder, tmp_path / "work", 300)
-    rows = yardsticks.work_rows(corpus, {"uniform": lambda ids: np.full(len(ids) - 1, math.log(300))})
-    assert [row["name"] for row in rows] == list(corpus.held_out)
+def test_each_held_out_work_is_measured_by_every_model_and_xz(corpus, tmp_path):
+    loaded = load_corpus(corpus, tmp_path / "work", 300)
+    rows = yardsticks.work_rows(loaded, {"uniform": lambda ids: np.full(len(ids) - 1, math.log(300))})
+    assert [row["name"] for row in rows] == list(loaded.held_out)
     for row in rows:
-        text = (folder / row["name"]).read_text()
+        text = (corpus / row["name"]).read_text()
         assert row["characters"] == len(text)
         assert row["bits"]["uniform"] == pytest.approx(row["tokens"] * math.log2(300))
         assert row["bits"]["xz"] == 8 * len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def test_another_text_than_the_models_were_trained_on_is_one_sentence(folder, tmp_path):
-    done = CliRunner().invoke(app, ["yardsticks", str(folder), "--work", str(tmp_path / "work")])
+def test_another_text_than_the_models_were_trained_on_is_one_sentence(corpus, tmp_path):
+    done = CliRunner().invoke(app, ["yardsticks", str(corpus), "--work", str(tmp_path / "work")])
     assert done.exit_code == 2
     assert "is not the text that micro was trained on" in done.stderr
