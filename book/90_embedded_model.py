@@ -86,8 +86,9 @@ report.embedded_source(command, report.training_environment(), files)
 # %% [markdown]
 # ## How the recipe was chosen
 #
-# Short runs, all of the same length in seconds, on the same two cores. What wins in two minutes need not win in
-# an hour, and differences in the third digit are noise; for the optimizer the distance leaves no doubt. The
+# Short runs at equal computing time, about 110 seconds each, on the same two cores. They were run by a script that
+# stopped by the clock; `pretrain` with the fields in the linked file repeats one of them. What wins in two minutes
+# need not win in an hour, and a hundredth of a bit is noise; for the optimizer the distance leaves no doubt. The
 # final recipe takes sixteen windows a step: they lose almost nothing here, with far fewer steps, and read more
 # text in the same time. A vocabulary of 7,040 stands for 8,192, so that n-grams of five tokens can be counted.
 

@@ -22,7 +22,7 @@ from frugal_lib.corpus import Corpus, load_corpus
 from frugal_lib.data import Sonnet, available_edition, load_sonnets
 from frugal_lib.kneser_ney import KneserNey
 from frugal_lib.likelihood import IGNORED, language_examples
-from frugal_lib.machine import Meter
+from frugal_lib.machine import Meter, keep_memory
 
 FILE = models.ASSETS / "yardsticks.json"
 ORDERS = (3, 4, 5)
@@ -43,10 +43,12 @@ def window_nats(model: GPT2LMHeadModel, ids: np.ndarray, batch_size: int = 8) ->
     result = np.empty(len(ids) - 1)
     for i in range(0, len(windows), batch_size):
         batch = torch.nn.utils.rnn.pad_sequence(windows[i : i + batch_size], batch_first=True, padding_value=IGNORED)
-        logits = model(batch[:, :-1].clamp(min=0)).logits
+        inputs = batch[:, :-1].clamp(min=0)
+        logits = model(inputs, attention_mask=torch.ones_like(inputs)).logits
+        labels = batch[:, 1:]
         losses = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), batch[:, 1:], ignore_index=IGNORED, reduction="none"
-        )
+            logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view_as(labels)
         for start, row in zip(starts[i : i + batch_size], losses, strict=True):
             skip = size // 2 if start else 0
             end = min(size, len(result) - start)
@@ -107,6 +109,7 @@ def measure(folder: Path, work: Path) -> dict:
     Raises:
         FileNotFoundError, ValueError: `folder` has no text, or other text than the models were trained on.
     """
+    keep_memory()
     with Meter("cpu") as meter:
         corpus = load_corpus(folder, work, models.load_model(BASES[0]).config.vocab_size)
         check_tokenizer(corpus, BASES[0])
