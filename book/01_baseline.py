@@ -75,7 +75,7 @@ report.source_line([record for row in rows for record in row.records], folder, c
 # ## How the training went
 #
 # Loss of the training sonnets and of lines 4–14 of the dev sonnets, epoch by epoch. The training loss is
-# an average over the epoch with dropout on, the dev loss is taken after it; epoch 0 is the base. Weights
+# an average over the epoch, the dev loss is taken after it; epoch 0 is the base. Weights
 # are kept from the epoch with the lowest dev loss, and training stops when it no longer falls.
 
 # %%

@@ -229,10 +229,11 @@ def how_measured(records: Sequence[Record]) -> str:
         f"`{run.base_digest}`). Sonnets: {EDITIONS[run.edition]}; {run.train_limit or len(TRAIN)} to train on, "
         f"{sizes['dev']} dev, {sizes['test']} test whose true ending is known (for test it comes from the "
         f"public-domain text). {seeds} seeds and {run.samples} samples a prompt at temperature {run.temperature:g}, "
-        f"top-k {run.top_k}, top-p {run.top_p:g}. Learning rate: the one with the lowest dev loss of "
-        f"{', '.join(map(rate_text, rates))}, so that dev is optimistic and test is not. Intervals are 95 %, with "
-        f"sonnets and seeds both taken as random; the spread of one draw is the standard deviation of the corpus "
-        f"score over single samples. chrF: `{chrf_signature()}`."
+        f"top-k {run.top_k}, top-p {run.top_p:g}. Batch size {run.batch_size}, dropout {run.dropout:g}. "
+        f"Learning rate: the one with the lowest dev loss of {', '.join(map(rate_text, rates))}, so that dev is "
+        f"optimistic and test is not. Intervals are 95 %, with sonnets and seeds both taken as random; the spread of "
+        f"one draw is the standard deviation of the corpus score over single samples. "
+        f"chrF: `{chrf_signature()}`."
     )
 
 
