@@ -70,9 +70,9 @@ report.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["envi
 # %% [markdown]
 # ## Two sizes of one family
 #
-# Same tokenizer, same text, same recipe. The text is 762 works of English prose and verse up to 1928, in the
-# public domain, without a line of Shakespeare's sonnets or eight of their words in a row: the command that
-# trains checks that first and refuses a folder that has any. More is in the
+# Same tokenizer, same text, same recipe. The text is 762 works of English verse, prose and drama in the public
+# domain, without a line of Shakespeare's sonnets or eight of their words in a row: the command that trains
+# checks that first and refuses a folder that has any. More is in the
 # [model card](https://github.com/frugal-gpt2/frugal-gpt2/blob/main/frugal_lib/assets/README.md).
 
 # %%
