@@ -40,9 +40,9 @@ def test_it_solves_a_least_squares_problem():
     torch.manual_seed(0)
     inputs, wanted = torch.randn(256, 16), torch.randn(16, 32)
     weight = torch.nn.Parameter(torch.zeros(16, 32))
-    optimizer = Muon([weight], lr=0.05)
+    optimizer = Muon([weight], lr=0.2)
     for step in range(200):
-        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 200)
+        optimizer.param_groups[0]["lr"] = 0.2 * (1 - step / 200)
         optimizer.zero_grad()
         loss = ((inputs @ (weight - wanted)) ** 2).mean()
         loss.backward()

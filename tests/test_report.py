@@ -3,7 +3,7 @@ from html import escape
 
 import pytest
 
-from frugal_lib import chapters, report
+from frugal_lib import chapters, report, yardsticks
 from frugal_lib.data import Sonnet
 from frugal_lib.profiles import load_profile
 from frugal_lib.report.figures import CAPTIONS
@@ -96,6 +96,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     for folder in (tmp_path / "a", tmp_path / "b"):
         report.show(report.score_chart(report.score_rows(records)), folder, "01_scores")
         report.show(report.learning_curves(records), folder, "01_learning_curves")
+        report.show(report.embedded_chart(yardsticks.load()), folder, "90_embedded")
         assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
     for name in (f"{name}.svg" for name in CAPTIONS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
