@@ -100,7 +100,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
         assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
     for name in (f"{name}.svg" for name in CAPTIONS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len(shown) == 4
+    assert len(shown) == 6
     assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0].data
 
 
