@@ -130,7 +130,7 @@ def family_table() -> pd.DataFrame:
                 "last held-out loss, nats per token": f"{last['valid']:.3f}",
             }
         )
-    return pd.DataFrame(rows).set_index("model").T.rename_axis("")
+    return pd.DataFrame(rows).set_index("model").T.rename_axis("model").rename_axis(columns=None)
 
 
 def training_environment() -> dict:
