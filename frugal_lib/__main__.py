@@ -29,7 +29,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score generated sonnets: chrF over the whole text and over what the model wrote."""
-    from frugal_lib.data import DataError
+    from frugal_lib.fetch import DataError
     from frugal_lib.score import score_files
 
     try:
@@ -56,7 +56,7 @@ def sweep(
 ) -> None:
     """Compute the runs of a chapter that have no record yet; goes on where it was stopped."""
     from frugal_lib import chapters
-    from frugal_lib.data import DataError
+    from frugal_lib.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
 
     try:
@@ -76,6 +76,27 @@ def sweep(
 
 
 @app.command()
+def benchmark(
+    profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
+) -> None:
+    """Training speed of the sonnet run beside this machine's matrix products. Let nothing else run meanwhile."""
+    from frugal_lib import benchmark as speed
+    from frugal_lib.fetch import DataError
+    from frugal_lib.profiles import ProfileError, load_profile
+
+    try:
+        loaded = load_profile(profile)
+        record = speed.measure(loaded, loaded.results_folder(results), device, again=True)
+    except (ProfileError, DataError, ValueError) as error:
+        raise fail(error) from None
+    if record.status != "ok":
+        raise fail(record.error.strip().splitlines()[-1])
+    typer.echo(speed.summary(record))
+
+
+@app.command()
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="Folder of .txt files, one work each.")],
     size: Annotated[str, typer.Option(help="Which architecture: micro or nano.")] = "micro",
@@ -88,7 +109,7 @@ def pretrain(
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,
 ) -> None:
     """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
-    from frugal_lib.data import DataError, cache_dir
+    from frugal_lib.fetch import DataError, cache_dir
     from frugal_lib.pretrain import make_recipe
     from frugal_lib.pretrain import pretrain as train_base
 
@@ -109,7 +130,7 @@ def yardsticks(
 ) -> None:
     """Bits per character of the embedded models beside n-gram models and xz, on text none of them saw."""
     from frugal_lib import yardsticks
-    from frugal_lib.data import DataError, cache_dir
+    from frugal_lib.fetch import DataError, cache_dir
 
     try:
         found = yardsticks.measure(corpus, work or cache_dir() / "pretrain")

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from frugal_lib import data, models, runs, sonnets
+from frugal_lib import choose, classify, data, describe, labelled, models, runs, sonnets
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Result, Run
 
-COMPUTE: dict[str, Callable[[Run, str], Result]] = {"sonnets": sonnets.compute}
+Sweep = Callable[[list[Run]], list[Record]]
+"""What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
 
 
 def compute(run: Run, device: str) -> Result:
-    """The result of any run, by its task."""
-    return COMPUTE[run.task](run, device)
+    """The result of any run, by its method and task."""
+    task = describe if run.method == "data" else sonnets if run.task == "sonnets" else classify
+    return task.compute(run, device)
 
 
 def edition_of(profile: Profile) -> str:
@@ -59,30 +61,72 @@ def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
     return replace(base_run(profile, seed), method="full", learning_rate=learning_rate, **settings)
 
 
-def baseline(profile: Profile, seed: int = 0) -> list[Run]:
-    """Chapter 1: the floors, the base as it is, and full fine-tuning over learning rates and seeds.
+def data_run(profile: Profile, task: str, edition: str, digest: str) -> Run:
+    """The task's data in numbers."""
+    return Run(
+        chapter="baseline",
+        task=task,
+        method="data",
+        edition=edition,
+        data_digest=digest,
+        seed=0,
+        samples=0,
+        base=profile.base,
+        base_digest=models.base_digest(profile.base),
+    )
+
+
+def labelled_runs(profile: Profile, task: str, seed: int) -> list[Run]:
+    """The grids of one labelled task at the first seed, its floors, and its data in numbers."""
+    plan = profile.labelled[task]
+    edition = labelled.available_edition(task) if plan.edition == "available" else plan.edition
+    about = data_run(profile, task, edition, labelled.edition_digest(task, edition))
+    limited = replace(about, train_limit=plan.train_limit, held_out_limit=plan.held_out_limit)
+    floors = [replace(limited, method=method, base="", base_digest="") for method in classify.FLOORS]
+    tuned = [
+        replace(
+            limited,
+            method=method,
+            seed=seed,
+            learning_rate=rate,
+            batch_size=batch_size,
+            epochs=search.epochs,
+            patience=search.patience,
+            dropout=plan.dropout,
+        )
+        for method, search in plan.methods.items()
+        for batch_size in search.batch_sizes
+        for rate in search.learning_rates
+    ]
+    return [*tuned, *floors, about]
+
+
+def sonnet_runs(profile: Profile, seed: int) -> list[Run]:
+    """The grid of the sonnets at the first seed, their floors, the base as it is, the data in numbers.
 
     Where the edition is `folger`, one run more is on the public-domain text: the spot check of
     machines that cannot have the paper's files.
     """
-    seeds = range(seed, seed + profile.sonnets.seeds)
-    tuned = [full_run(profile, i, rate) for i in seeds for rate in profile.sonnets.learning_rates]
-    extra = [on_public_domain(spot_run(tuned))] if edition_of(profile) == "folger" else []
-    return [*floor_runs(profile, seed), *(base_run(profile, i) for i in seeds), *tuned, *extra]
+    edition, seeds = edition_of(profile), range(seed, seed + profile.sonnets.seeds)
+    tuned = [full_run(profile, seed, rate) for rate in profile.sonnets.learning_rates]
+    extra = [on_public_domain(spot_run(tuned))] if edition == "folger" else []
+    about = data_run(profile, "sonnets", edition, data.digest(edition))
+    return [*tuned, *extra, *(base_run(profile, i) for i in seeds), *floor_runs(profile, seed), about]
 
 
-CHAPTERS: dict[str, Callable[[Profile, int], list[Run]]] = {"baseline": baseline}
+def baseline(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """Chapter 1: floors, grids at the first seed, and the best setting of each method at the other seeds."""
+    tasks = ("cfimdb", "quora", "sst")  # long runs first, so that no worker waits at the end
+    first = [run for task in tasks for run in labelled_runs(profile, task, seed)] + sonnet_runs(profile, seed)
+    records = sweep(first)
+    seeds = {"sonnets": profile.sonnets.seeds} | {task: profile.labelled[task].seeds for task in tasks}
+    tuned = dict.fromkeys((run.task, run.method) for run in first if run.learning_rate)
+    finished = [pair for pair in tuned if choose.grid(records, *pair)]
+    winners = [choose.best(records, *pair).run for pair in finished]
+    return records + sweep([replace(run, seed=seed + i) for run in winners for i in range(1, seeds[run.task])])
 
 
-def runs_of(chapter: str, profile: Profile, seed: int = 0) -> list[Run]:
-    """All runs of a chapter under a profile, the first seed being `seed`.
-
-    Raises:
-        ValueError: there is no such chapter.
-    """
-    if chapter not in CHAPTERS:
-        raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
-    return CHAPTERS[chapter](profile, seed)
+CHAPTERS: dict[str, Callable[[Profile, int, Sweep], list[Record]]] = {"baseline": baseline}
 
 
 def records_of(
@@ -94,8 +138,14 @@ def records_of(
     workers: int | None = None,
     retry: bool = False,
 ) -> list[Record]:
-    """The records of a chapter; those that are not there yet are computed."""
-    return runs.sweep(runs_of(chapter, profile, seed), compute, results, device, workers, retry)
+    """The records of a chapter; those that are not there yet are computed.
+
+    Raises:
+        ValueError: there is no such chapter.
+    """
+    if chapter not in CHAPTERS:
+        raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
+    return CHAPTERS[chapter](profile, seed, lambda wanted: runs.sweep(wanted, compute, results, device, workers, retry))
 
 
 def on_public_domain(run: Run) -> Run:
@@ -104,8 +154,9 @@ def on_public_domain(run: Run) -> Run:
 
 
 def spot_run(tuned: list[Run]) -> Run:
-    """The cheapest of a chapter's fine-tuning runs: the highest rate is the first to overfit and stop."""
-    return max((run for run in tuned if run.learning_rate), key=lambda run: (run.learning_rate, -run.seed))
+    """The cheapest fine-tuning run on the sonnets: the highest rate is the first to overfit and stop."""
+    sonnet = [run for run in tuned if run.task == "sonnets" and run.learning_rate]
+    return max(sonnet, key=lambda run: (run.learning_rate, -run.seed))
 
 
 def spot_check(records: list[Record], device: str = "auto") -> tuple[Record, Record]:
@@ -114,7 +165,8 @@ def spot_check(records: list[Record], device: str = "auto") -> tuple[Record, Rec
     The run is on the paper's edition where this machine can have it, else on the other one.
     """
     edition = data.available_edition()
-    choices = [record for record in records if record.run.edition == edition] or records
+    choices = [record for record in records if record.run.edition == edition and record.run.task == "sonnets"]
+    choices = choices or records
     run = spot_run([record.run for record in choices])
     then = next(record for record in choices if record.run == run)
     return then, runs.execute(run, compute, device)

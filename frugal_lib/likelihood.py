@@ -27,16 +27,19 @@ def language_examples(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, 
     return examples
 
 
+def padded(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of numbers padded on the right, and the mask of what is real: both [rows, longest]."""
+    lengths = torch.tensor([len(row) for row in rows])
+    width = int(lengths.max())
+    filled = torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])
+    return filled, (torch.arange(width) < lengths[:, None]).long()
+
+
 def collate(examples: Sequence[dict], pad_id: int) -> dict[str, torch.Tensor]:
     """Examples padded on the right: `input_ids`, `labels` and `attention_mask`, each [batch, time]."""
-    width = max(len(example["input_ids"]) for example in examples)
-
-    def padded(key: str, fill: int) -> torch.Tensor:
-        return torch.tensor([e[key] + [fill] * (width - len(e[key])) for e in examples])
-
-    lengths = torch.tensor([len(example["input_ids"]) for example in examples])
-    mask = (torch.arange(width) < lengths[:, None]).long()
-    return {"input_ids": padded("input_ids", pad_id), "labels": padded("labels", IGNORED), "attention_mask": mask}
+    ids, mask = padded([example["input_ids"] for example in examples], pad_id)
+    labels, _ = padded([example["labels"] for example in examples], IGNORED)
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask}
 
 
 @torch.no_grad()

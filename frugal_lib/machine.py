@@ -18,7 +18,17 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy", "sacrebleu", "pronouncing", "frugal-gpt2")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "numpy",
+    "scikit-learn",
+    "sacrebleu",
+    "pronouncing",
+    "frugal-gpt2",
+)
 ROOT = Path(__file__).parents[1]
 
 

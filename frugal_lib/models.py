@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
@@ -20,6 +20,8 @@ HUB_REVISIONS = {
     "gpt2-medium": "6dcaa7a952f72f9298047fd5137cd6e4f05f41da",
     "gpt2-large": "32b71b12589c2f8d625668d2335a01cac3249519",
 }
+# GPT-2's activation in one operation instead of eight: the same function, and a step takes 0.7 of the time.
+FUSED_GELU = "gelu_pytorch_tanh"
 
 
 def embedded_bases() -> list[str]:
@@ -59,10 +61,16 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def context_length(base: str) -> int:
+    """How many tokens `base` can read at once."""
+    return AutoConfig.from_pretrained(**source(base)).n_positions
+
+
 def load_model(base: str, dropout: float = 0.1) -> GPT2LMHeadModel:
     """`base` in FP32 with linear layers, in evaluation mode; `dropout` acts in training only."""
-    rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
-    model = GPT2LMHeadModel.from_pretrained(**source(base), dtype=torch.float32, **rates)
+    settings = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
+    settings["activation_function"] = FUSED_GELU
+    model = GPT2LMHeadModel.from_pretrained(**source(base), dtype=torch.float32, **settings)
     model.loss_type = "ForCausalLM"  # what transformers falls back to, with a warning
     model.generation_config.pad_token_id = model.config.eos_token_id
     return linearize(model).eval()

@@ -19,8 +19,35 @@ class ProfileError(Exception):
 
 
 @checked(frozen=True, config=STRICT)
+class Search:
+    """The grid of one method: every learning rate with every batch size, at the first seed."""
+
+    learning_rates: tuple[float, ...]
+    batch_sizes: tuple[int, ...]
+    epochs: int
+    patience: int
+
+
+@checked(frozen=True, config=STRICT)
+class LabelledTask:
+    """A task with labels: its data and a grid for each method.
+
+    `edition` is one of `labelled.LOADERS`, or `available`: the first that this machine can have. The
+    limits cut the splits to examples drawn by lot (None: all of them). The best setting is repeated
+    at `seeds` seeds.
+    """
+
+    edition: str
+    methods: dict[Literal["last-layer", "full"], Search]
+    seeds: int
+    dropout: float = 0.1
+    train_limit: int | None = None
+    held_out_limit: int | None = None
+
+
+@checked(frozen=True, config=STRICT)
 class SonnetGrid:
-    """Full fine-tuning on the sonnets.
+    """Full fine-tuning on the sonnets: every learning rate at the first seed, the best at `seeds` seeds.
 
     `train_limit` and `held_out_limit` cut the splits to their first sonnets (None: all of them).
     `floor_draws` is the number of random completions behind each floor.
@@ -53,6 +80,7 @@ class Profile:
     results: str
     figures: str
     sonnets: SonnetGrid
+    labelled: dict[Literal["sst", "cfimdb", "quora"], LabelledTask]
 
     def results_folder(self, instead: str | Path | None = None) -> Path:
         """Where records lie: `instead` where it is given, else the profile's folder in the project."""

@@ -18,7 +18,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from frugal_lib import machine
-from frugal_lib.data import DataError
+from frugal_lib.fetch import DataError
 from frugal_lib.train import Diverged
 
 
@@ -70,7 +70,7 @@ class Run:
     def path(self) -> str:
         """Where its record lies below a results folder: readable settings first, then the key."""
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
-        edition = "" if self.edition == "folger" else f"{self.edition}-"
+        edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
         return f"{self.chapter}/{self.task}-{self.method}-{edition}{rate}s{self.seed}-{self.key}.json"
 
 
@@ -96,8 +96,11 @@ class Record:
     error: str = ""
 
     def to_json(self) -> str:
-        """The record as it is written to disk; floats are rounded to 6 significant digits or better."""
-        return json.dumps(rounded(dataclasses.asdict(self)), indent=1, ensure_ascii=False) + "\n"
+        """The record as it is written to disk: an example a line, floats at 8 significant digits."""
+        content = rounded(dataclasses.asdict(self))
+        examples = ",\n".join(f"  {json.dumps(example, ensure_ascii=False)}" for example in content.pop("examples"))
+        rest = json.dumps(content, indent=1, ensure_ascii=False).removesuffix("\n}")
+        return f'{rest},\n "examples": [\n{examples}\n ]\n}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pronouncing
 from sacrebleu.metrics import CHRF
 
-from frugal_lib.data import GIVEN_LINES, DataError, parse_blocks, read_text
+from frugal_lib.data import GIVEN_LINES, parse_blocks
+from frugal_lib.fetch import DataError, read_text
 
 RHYME_PAIRS = ((0, 2), (1, 3), (4, 6), (5, 7), (8, 10), (9, 11), (12, 13))  # ABAB CDCD EFEF GG
 

@@ -58,7 +58,11 @@ def fine_tune(
         "train_loss": likelihood.mean_loss(model, examples),
         "dev_loss": likelihood.mean_loss(model, held_out),
     }
-    history, seconds = train.fine_tune(model, examples, held_out, schedule, tokenizer.eos_token_id, device)
+    objective = train.Objective(
+        collate=lambda rows: likelihood.collate(rows, tokenizer.eos_token_id),
+        judge=lambda model: {"dev_loss": likelihood.mean_loss(model, held_out)},
+    )
+    history, seconds = train.fine_tune(model, examples, schedule, objective, device)
     return [before, *history], seconds
 
 

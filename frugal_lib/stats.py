@@ -1,11 +1,11 @@
-"""Intervals that know about both the sonnets and the seeds."""
+"""Intervals that know about both the items (sonnets, sentences) and the seeds; what a data set can show."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,36 @@ def ratio_values(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     ratio = numerators.sum() / denominators.sum()
     return ratio + (numerators - ratio * denominators) / denominators.mean()
+
+
+def balanced_values(correct: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Balanced accuracy shared out among its examples: values whose mean is the mean share found by class.
+
+    Args:
+        correct: 1 where the prediction is right, else 0, [examples].
+        labels: the true class, [examples].
+    """
+    correct, classes = np.asarray(correct, float), np.unique(labels)
+    parts = [ratio_values(correct * (labels == k), (labels == k).astype(float)) for k in classes]
+    return np.mean(parts, axis=0)
+
+
+def detectable_difference(spread: float, items: int, level: float = 0.05, power: float = 0.8) -> float:
+    """The smallest true difference that a paired test finds with a chance of `power`.
+
+    For a two-sided t-test of `items` paired differences whose standard deviation is `spread`; with
+    right and wrong as 1 and 0 its square is about the share of items on which two models disagree.
+    Source: Card et al. 2020, "With little power comes great responsibility".
+
+    Raises:
+        ValueError: fewer than two items.
+    """
+    if items < 2:
+        raise ValueError("a paired test needs at least two items.")
+    freedom = items - 1
+    threshold = stats.t.ppf(1 - level / 2, freedom)
+
+    def lack(effect: float) -> float:  # finding the wrong sign is too rare to count
+        return stats.nct.sf(threshold, freedom, effect) - power
+
+    return spread * optimize.brentq(lack, 0, 3 * threshold + 3) / np.sqrt(items)

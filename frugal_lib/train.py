@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import nn
 from transformers import (
-    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
 )
-
-from frugal_lib.likelihood import collate, mean_loss
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,23 @@ class Schedule:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a task is to `fine_tune`: how its examples become a batch, and how a model is judged.
+
+    Attributes:
+        collate: examples → the arguments of the model's `forward`.
+        judge: model → held-out metrics, among them `dev_loss`.
+        badness: from those metrics to what the kept epoch has least of.
+        by_length: put texts of like length into a batch, which spares padding.
+    """
+
+    collate: Callable[[Sequence[dict]], dict[str, torch.Tensor]]
+    judge: Callable[[nn.Module], dict[str, float]]
+    badness: Callable[[dict[str, float]], float] = lambda metrics: metrics["dev_loss"]
+    by_length: bool = False
+
+
 class Diverged(Exception):
     """The loss became infinite or not a number; `history` holds the epochs before."""
 
@@ -42,11 +58,15 @@ class Diverged(Exception):
         self.history = history
 
 
-class HeldOutTrainer(Trainer):
-    """`Trainer` whose evaluation is the exact loss per token, not a mean of batch means."""
+class JudgedTrainer(Trainer):
+    """`Trainer` whose evaluation is the objective's: exact values, no means of batch means."""
+
+    def __init__(self, judge: Callable[[nn.Module], dict[str, float]], **settings):
+        super().__init__(**settings)
+        self.judge = judge
 
     def evaluate(self, *args, **kwargs) -> dict[str, float]:
-        metrics = {"eval_loss": mean_loss(self.model, self.eval_dataset)}
+        metrics = self.judge(self.model)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -55,22 +75,23 @@ class HeldOutTrainer(Trainer):
 class KeepBest(TrainerCallback):
     """Keeps the weights of the best epoch in memory, and ends a run that no longer improves.
 
-    A loss that is not a number is never better than another.
+    A value that is not a number is never better than another.
     """
 
-    def __init__(self, patience: int):
-        self.patience, self.worse, self.best, self.weights = patience, 0, math.inf, {}
+    def __init__(self, patience: int, badness: Callable[[dict[str, float]], float]):
+        self.patience, self.badness = patience, badness
+        self.worse, self.best, self.weights = 0, math.inf, {}
 
     def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
-        if metrics["eval_loss"] < self.best:
-            self.best, self.worse = metrics["eval_loss"], 0
+        if (value := self.badness(metrics)) < self.best:
+            self.best, self.worse = value, 0
             self.weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
         else:
             self.worse += 1
         control.should_training_stop |= self.worse >= self.patience
 
 
-def arguments(schedule: Schedule, folder: str, device: str) -> TrainingArguments:
+def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> TrainingArguments:
     """The schedule in the words of `Trainer`: evaluate and log once an epoch, save nothing."""
     return TrainingArguments(
         output_dir=folder,
@@ -82,6 +103,8 @@ def arguments(schedule: Schedule, folder: str, device: str) -> TrainingArguments
         max_grad_norm=1.0,
         optim="adamw_torch_fused",
         seed=schedule.seed,
+        train_sampling_strategy="group_by_length" if by_length else "random",
+        remove_unused_columns=False,
         eval_strategy="epoch",
         logging_strategy="epoch",
         save_strategy="no",
@@ -94,29 +117,24 @@ def arguments(schedule: Schedule, folder: str, device: str) -> TrainingArguments
 
 
 def epochs_of(log: Sequence[dict]) -> list[dict]:
-    """`Trainer`'s log as one row an epoch: `{epoch, train_loss, dev_loss}`, losses in nats per token."""
+    """`Trainer`'s log as one row an epoch: `{epoch, train_loss, dev_loss, …}`, losses in nats."""
     rows: dict[int, dict] = {}
     for entry in log:
         row = rows.setdefault(round(entry["epoch"]), {"epoch": round(entry["epoch"])})
+        row |= {name: float(value) for name, value in entry.items() if name.startswith("dev_")}
         if "loss" in entry:
             row["train_loss"] = float(entry["loss"])
-        if "eval_loss" in entry:
-            row["dev_loss"] = float(entry["eval_loss"])
     return [rows[epoch] for epoch in sorted(rows) if epoch > 0]
 
 
 def fine_tune(
-    model: PreTrainedModel,
-    train: Sequence[dict],
-    dev: Sequence[dict],
-    schedule: Schedule,
-    pad_id: int,
-    device: str = "cpu",
+    model: nn.Module, train: Sequence[dict], schedule: Schedule, objective: Objective, device: str = "cpu"
 ) -> tuple[list[dict], float]:
     """Fine-tune `model` in place, and leave it with the weights of its best epoch.
 
-    The best epoch is the one with the lowest loss on `dev`. That is a choice made on the held-out
-    text, as in the paper: the `dev` score of the result is optimistic, the `test` score is not.
+    The best epoch is the one that `objective.judge` finds least bad on the dev split. That is a
+    choice made on held-out text, as in the paper: the `dev` score of the result is optimistic,
+    the `test` score is not.
 
     Returns:
         one row an epoch (`epochs_of`), and the seconds it took.
@@ -124,14 +142,15 @@ def fine_tune(
     Raises:
         Diverged: the loss was not finite.
     """
-    started, best = time.perf_counter(), KeepBest(schedule.patience)
+    started, best = time.perf_counter(), KeepBest(schedule.patience, objective.badness)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = HeldOutTrainer(
+        trainer = JudgedTrainer(
+            objective.judge,
             model=model,
-            args=arguments(schedule, folder, device),
+            args=arguments(schedule, objective.by_length, folder, device),
             train_dataset=list(train),
-            eval_dataset=list(dev),
-            data_collator=lambda rows: collate(rows, pad_id),
+            eval_dataset=list(train[:1]),  # never read, but `Trainer` wants one
+            data_collator=objective.collate,
             callbacks=[best],
         )
         trainer.remove_callback(PrinterCallback)

@@ -14,8 +14,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from frugal_lib.choose import best, main_records
 from frugal_lib.report.embedded import SCORER_NAMES, best_ngram, loss_by_base
-from frugal_lib.report.sonnets import ScoreRow, best_rate, main_records, rate_text
+from frugal_lib.report.sonnets import ScoreRow, rate_text
 from frugal_lib.runs import Record
 
 COLOURS = seaborn.color_palette("colorblind")
@@ -38,6 +39,15 @@ CAPTIONS = {
     "the interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
     "01_learning_curves": "Loss by epoch: a colour per learning rate, a thin line per seed, their mean thick. A ring "
     "marks the epoch whose weights were kept.",
+    "01_accuracy": "Accuracy of each method, with 95 % intervals. Filled: dev; open: test, where it has labels. Grey: "
+    "methods without a language model; diamonds are what the paper reports.",
+    "01_data_sst": "The paper's figure 6: the sentences of SST by split and label, and how long they are.",
+    "01_data_cfimdb": "The paper's figure 7: the film reviews of CFIMDB by split and label, and how long they are.",
+    "01_data_quora": "The paper's figure 8: Quora's question pairs by split and label, and how long their prompts are.",
+    "01_data_sonnets": "The paper's figure 9: Shakespeare's sonnets by split, and how long they are.",
+    "01_confusion": "What full fine-tuning answers on dev for each true class, in % of that class, all seeds together.",
+    "01_labelled_curves": "Full fine-tuning by epoch: a colour per learning rate, a thin line per seed, their mean "
+    "thick. A ring marks the epoch whose weights were kept, the one with the highest dev accuracy.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
     "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }
@@ -110,15 +120,16 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     The thick line is the mean of the seeds, as far as all of them went; the ring is the epoch
     whose weights were kept. Epoch 0 is the base.
     """
-    tuned = main_records(records, "full")
-    rates, best = sorted({record.run.learning_rate for record in tuned}), best_rate(records)
+    tuned = main_records(records, "sonnets", "full")
+    rates = sorted({record.run.learning_rate for record in tuned})
+    kept = best(records, "sonnets", "full").run.learning_rate
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
         for axes, column, name in zip(panels, ("train_loss", "dev_loss"), ("train", "dev, lines 4–14"), strict=True):
             for colour, rate in zip(COLOURS, rates, strict=False):
                 chosen = [record for record in tuned if record.run.learning_rate == rate]
                 draw_curves(
-                    axes, chosen, column, colour, rate_text(rate) + (" (lowest dev loss)" if rate == best else "")
+                    axes, chosen, column, colour, rate_text(rate) + (" (lowest dev loss)" if rate == kept else "")
                 )
             axes.set_title(name, loc="left", fontsize=10)
             axes.set_xlabel("epoch")
@@ -129,16 +140,19 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def draw_curves(axes: Axes, records: Sequence[Record], column: str, colour, label: str) -> None:
-    """All seeds of one learning rate, their mean, and the epochs that were kept."""
-    curves = [[row[column] for row in record.history] for record in records]
+def draw_curves(
+    axes: Axes, records: Sequence[Record], column: str, colour, label: str, best_by: str = "dev_loss"
+) -> None:
+    """All seeds of one setting, their mean, and the epochs that were kept: of least loss or most accuracy."""
+    curves = [[(row["epoch"], row[column]) for row in record.history if column in row] for record in records]
     for record, curve in zip(records, curves, strict=True):
-        axes.plot([row["epoch"] for row in record.history], curve, color=colour, lw=0.7, alpha=0.5)
-        best = min(range(len(curve)), key=lambda i: record.history[i]["dev_loss"])
-        axes.plot(record.history[best]["epoch"], curve[best], "o", color=colour, mfc="white", ms=5)
-    shortest = min(map(len, curves))
-    means = [sum(curve[i] for curve in curves) / len(curves) for i in range(shortest)]
-    axes.plot([row["epoch"] for row in records[0].history[:shortest]], means, color=colour, lw=2, label=label)
+        axes.plot(*zip(*curve, strict=True), color=colour, lw=0.7, alpha=0.5)
+        sign = 1 if best_by == "dev_loss" else -1
+        kept = min(record.history, key=lambda row: sign * row[best_by] if row["epoch"] else float("inf"))
+        axes.plot(kept["epoch"], kept[column], "o", color=colour, mfc="white", ms=5)
+    together = list(zip(*curves, strict=False))  # as far as all seeds went
+    means = [sum(value for _, value in points) / len(points) for points in together]
+    axes.plot([points[0][0] for points in together], means, color=colour, lw=2, label=label)
 
 
 def embedded_chart(found: dict) -> Figure:

@@ -18,12 +18,30 @@ from frugal_lib.runs import Record
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:
-    """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own."""
-    body = frame.reset_index().to_html(index=False, border=0, justify="left", classes="table")
+    """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own.
+
+    A cell that is `HTML` stands as it is, all others are escaped.
+    """
+    cells = frame.reset_index().map(lambda cell: cell.data if isinstance(cell, HTML) else escape(str(cell)))
+    cells.columns = [escape(str(name)) for name in cells.columns]
+    body = cells.to_html(index=False, border=0, justify="left", classes="table", escape=False)
     body = re.sub(r" \[([^],]*), ([^]]*)\]", r"<br>[\1,&nbsp;\2]", body)
     title = f'<caption style="caption-side:top;text-align:left">{escape(caption)}</caption>' if caption else ""
     body = body.replace("<thead>", f"{title}<thead>", 1)
     return HTML(f'<div style="overflow-x:auto;font-size:.9em">{body}</div>')
+
+
+def linked(text: str, records: Sequence[Record], results: str | Path) -> HTML:
+    """A number that opens to the records it rests on: itself for one record, else a link for each seed."""
+    if len(records) == 1:
+        return HTML(record_link(records[0], results, text))
+    links = " ".join(record_link(record, results, str(record.run.seed)) for record in records)
+    return HTML(f"{escape(text)}<br><small>seed {links}</small>")
+
+
+def published_link(text: str) -> HTML:
+    """A number of the paper that opens to the file that holds all of them."""
+    return HTML(f'<a href="../frugal_lib/assets/published.json">{escape(text)}</a>')
 
 
 def source_line(records: Sequence[Record], results: str | Path, command: str) -> HTML:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from frugal_lib import published
+from frugal_lib import choose, published
 from frugal_lib.data import EDITIONS, TRAIN, Sonnet, available_edition, load_sonnets
 from frugal_lib.runs import Record
 from frugal_lib.score import chrf_signature
@@ -38,36 +38,20 @@ class ScoreRow:
         return self.records[0].run.method.startswith("floor")
 
 
-def main_records(records: Sequence[Record], method: str) -> list[Record]:
-    """Finished records of a method on the edition that most of the chapter's runs are on."""
-    editions = [record.run.edition for record in records]
-    main = max(set(editions), key=editions.count)
-    return [r for r in records if r.run.method == method and r.run.edition == main and r.status == "ok"]
-
-
-def best_rate(records: Sequence[Record]) -> float:
-    """The learning rate of full fine-tuning with the lowest `dev` loss, averaged over seeds.
+def method_records(records: Sequence[Record], method: str) -> list[Record]:
+    """What the chapter shows of a method: all seeds, of full fine-tuning those at its best learning rate.
 
     Raises:
-        ValueError: no run of full fine-tuning has finished.
+        ValueError: no run of the method has finished.
     """
-    losses: dict[float, list[float]] = {}
-    for record in main_records(records, "full"):
-        losses.setdefault(record.run.learning_rate, []).append(record.metrics["dev_nll"])
-    if not losses:
-        raise ValueError("no run of full fine-tuning has finished; see the records for why.")
-    return min(losses, key=lambda rate: float(np.mean(losses[rate])))
+    if method == "full":
+        return choose.chosen(records, "sonnets", method)
+    return choose.main_records(records, "sonnets", method) or [choose.best(records, "sonnets", method)]
 
 
 def rate_text(rate: float) -> str:
     """A learning rate as it is written: 3e-4."""
     return f"{rate:.0e}".replace("e-0", "e-")
-
-
-def tuned_records(records: Sequence[Record]) -> list[Record]:
-    """The records of full fine-tuning at its best learning rate, one a seed."""
-    rate = best_rate(records)
-    return [record for record in main_records(records, "full") if record.run.learning_rate == rate]
 
 
 def completion_scores(record: Record, split: str, column: str) -> pd.DataFrame:
@@ -113,19 +97,17 @@ def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
 
 def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
     """The row of one method; a `ValueError` where none of its runs has finished."""
-    chosen = tuned_records(records) if method == "full" else main_records(records, method)
-    if not chosen:
-        raise ValueError(f"{NAMES[method]}: no run has finished; see the records for why, then sweep --retry-failed.")
+    found = method_records(records, method)
     intervals, spread = {}, {}
     for split in ("dev", "test"):
         for column in ("chrf", "chrf_continuation"):
             key = f"{split}_{column}"
-            intervals[key] = mean_interval(chrf_matrix(chosen, split, f"corpus_{column}"))
-            draws = pd.concat([completion_scores(r, split, f"corpus_{column}").mean(axis=1) for r in chosen])
+            intervals[key] = mean_interval(chrf_matrix(found, split, f"corpus_{column}"))
+            draws = pd.concat([completion_scores(r, split, f"corpus_{column}").mean(axis=1) for r in found])
             spread[key] = float(draws.std()) if len(draws) > 1 else 0.0
-        if f"{split}_bpc" in chosen[0].metrics:
-            intervals[f"{split}_bpc"] = mean_interval(bpc_matrix(chosen, split))
-    return ScoreRow(NAMES[method], tuple(chosen), intervals, spread, paper_values(method))
+        if f"{split}_bpc" in found[0].metrics:
+            intervals[f"{split}_bpc"] = mean_interval(bpc_matrix(found, split))
+    return ScoreRow(NAMES[method], tuple(found), intervals, spread, paper_values(method))
 
 
 def paper_values(method: str) -> dict[str, float | None]:
@@ -220,7 +202,7 @@ def compared(gap: Interval) -> str:
 
 def how_measured(records: Sequence[Record]) -> str:
     """What was run on what, and how the numbers of the chapter are to be read."""
-    full = main_records(records, "full")
+    full = choose.main_records(records, "sonnets", "full")
     run, rates = full[0].run, sorted({record.run.learning_rate for record in full})
     seeds = len({record.run.seed for record in full})
     sizes = {split: completion_scores(full[0], split, "corpus_chrf").shape[1] for split in ("dev", "test")}
@@ -230,9 +212,9 @@ def how_measured(records: Sequence[Record]) -> str:
         f"{sizes['dev']} dev, {sizes['test']} test whose true ending is known (for test it comes from the "
         f"public-domain text). {seeds} seeds and {run.samples} samples a prompt at temperature {run.temperature:g}, "
         f"top-k {run.top_k}, top-p {run.top_p:g}. Batch size {run.batch_size}, dropout {run.dropout:g}. "
-        f"Learning rate: the one with the lowest dev loss of {', '.join(map(rate_text, rates))}, so that dev is "
-        f"optimistic and test is not. Intervals are 95 %, with sonnets and seeds both taken as random; the spread of "
-        f"one draw is the standard deviation of the corpus score over single samples. "
+        f"Learning rate: the one with the lowest dev loss at the first seed, of {', '.join(map(rate_text, rates))}, so "
+        f"that dev is optimistic and test is not. Intervals are 95 %, with sonnets and seeds both taken as random; the "
+        f"spread of one draw is the standard deviation of the corpus score over single samples. "
         f"chrF: `{chrf_signature()}`."
     )
 
@@ -242,7 +224,10 @@ def readings(records: Sequence[Record], count: int) -> list[tuple[Sonnet, dict[s
 
     Where this machine cannot have the edition of the records, the sonnets are shown in the other one.
     """
-    shown = {"fine-tuned": tuned_records(records)[0], "random lines": main_records(records, "floor-lines")[0]}
+    shown = {
+        "fine-tuned": method_records(records, "full")[0],
+        "random lines": method_records(records, "floor-lines")[0],
+    }
     edition = shown["fine-tuned"].run.edition
     edition = edition if edition == available_edition() else "public-domain"
     pairs = []

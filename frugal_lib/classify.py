@@ -1,0 +1,188 @@
+"""A labelled task, run by run: a floor, or a base with a head that is trained alone or with all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from sklearn import metrics as scores
+from sklearn.dummy import DummyClassifier
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from frugal_lib import adapt, labelled, models, tfidf, train
+from frugal_lib.labelled import Labelled
+from frugal_lib.last_token import LastToken, classifier, cloze
+from frugal_lib.likelihood import padded
+from frugal_lib.runs import Result, Run
+from frugal_lib.standins import Example
+
+FLOORS = ("majority", "tfidf")
+ANSWERS = (" no", " yes")
+
+
+def compute(run: Run, device: str) -> Result:
+    """The result of one run; `method` is a floor or a key of `adapt.METHODS`."""
+    data = cut(labelled.load(run.task, run.edition), run)
+    if run.method in FLOORS:
+        return floor_result(run, data)
+    tokenizer = models.load_tokenizer(run.base)
+    model = new_model(run).to(device)
+    examples = {name: encode(data.split(name), tokenizer, context(model)) for name in ("train", "dev", "test")}
+    sizes = {"parameters": sum(p.numel() for p in model.parameters())}
+    adapt.adapt(model, run.method)
+    sizes["trainable_parameters"] = adapt.trainable_parameters(model)
+    if run.method == "last-layer":  # the rest stays as it is, so that it is asked once
+        examples = {name: with_features(model, rows) for name, rows in examples.items()}
+    history, sizes["train_seconds"] = fine_tune(run, device, model, examples)
+    logits = {name: predict(model, rows) for name, rows in examples.items() if name != "train" and rows}
+    result = collect(data, logits)
+    return Result(result.metrics | sizes, result.examples, history)
+
+
+def cut(data: Labelled, run: Run) -> Labelled:
+    """The splits a run uses, cut to its limits as if drawn by lot; of the held-out ones only examples with a label."""
+
+    def part(name: str, limit: int | None) -> tuple[Example, ...]:
+        return labelled.scattered(e for e in data.split(name) if e.label is not None)[:limit]
+
+    held_out = (part(name, run.held_out_limit) for name in ("dev", "test"))
+    return Labelled(data.task, data.edition, part("train", run.train_limit), *held_out)
+
+
+def new_model(run: Run) -> LastToken:
+    """Sentiment is read off by a new head, paraphrase by the word the language model would say next."""
+    if run.task == "quora":
+        return cloze(run.base, ANSWERS, run.dropout)
+    return classifier(run.base, len(labelled.CLASSES[run.task]), run.dropout, run.seed)
+
+
+def context(model: LastToken) -> int:
+    """How many tokens the base can read."""
+    return model.backbone.config.n_positions
+
+
+def prompt(example: Example) -> str:
+    """What the model reads: the text, or for a pair a question that is answered by yes or no."""
+    if not example.pair:
+        return example.text
+    return f"First question: {example.text}\nSecond question: {example.pair}\nDo both ask the same, yes or no?"
+
+
+def encode(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, limit: int) -> list[dict]:
+    """Token ids and label of each example; what is longer than `limit` loses its end, a pair its beginning."""
+    rows = []
+    for example in examples:
+        ids = tokenizer.encode(prompt(example))
+        ids = ids[-limit:] if example.pair else ids[:limit]
+        rows.append({"input_ids": ids, "labels": example.label})
+    return rows
+
+
+def collate(rows: Sequence[dict]) -> dict[str, torch.Tensor]:
+    """A batch: `labels` [batch], and `features` [batch, width] or `input_ids` and its mask [batch, time]."""
+    labels = torch.tensor([row["labels"] for row in rows])
+    if "features" in rows[0]:
+        return {"labels": labels, "features": torch.stack([row["features"] for row in rows])}
+    ids, mask = padded([row["input_ids"] for row in rows], fill=0)
+    return {"labels": labels, "input_ids": ids, "attention_mask": mask}
+
+
+@torch.no_grad()
+def in_batches(
+    model: LastToken, rows: Sequence[dict], ask: Callable[[dict], torch.Tensor], size: int = 32
+) -> torch.Tensor:
+    """`ask` of every batch, texts of like length together; answers in the order of `rows`, on the CPU."""
+    was_training = model.training
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i].get("input_ids", ())))
+    answers: list[torch.Tensor] = [torch.empty(0)] * len(rows)
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        batch = {name: value.to(model.device) for name, value in collate([rows[i] for i in places]).items()}
+        for i, answer in zip(places, ask(batch).cpu(), strict=True):
+            answers[i] = answer
+    model.train(was_training)
+    return torch.stack(answers)
+
+
+def predict(model: LastToken, rows: Sequence[dict]) -> np.ndarray:
+    """Logits of the classes: [examples, classes]."""
+    return in_batches(model, rows, lambda batch: model(**batch)["logits"]).double().numpy()
+
+
+def with_features(model: LastToken, rows: Sequence[dict]) -> list[dict]:
+    """The rows with the hidden state of their last token in place of the text."""
+    if not rows:
+        return []
+
+    def ask(batch: dict) -> torch.Tensor:
+        return model.features(batch["input_ids"], batch["attention_mask"])
+
+    features = in_batches(model, rows, ask)
+    return [{"features": f, "labels": row["labels"]} for f, row in zip(features, rows, strict=True)]
+
+
+def fine_tune(run: Run, device: str, model: LastToken, examples: dict[str, list[dict]]) -> tuple[list[dict], float]:
+    """Train; the kept epoch has the highest dev accuracy, the first of them where several have.
+
+    The history starts with epoch 0, the model before training.
+    """
+    schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
+    labels = np.array([row["labels"] for row in examples["dev"]])
+
+    def judge(model: nn.Module) -> dict[str, float]:
+        return {f"dev_{name}": value for name, value in measure(predict(model, examples["dev"]), labels).items()}
+
+    by_length = "input_ids" in examples["train"][0]
+    objective = train.Objective(collate, judge, lambda metrics: -metrics["dev_accuracy"], by_length)
+    before = {"epoch": 0} | judge(model)
+    history, seconds = train.fine_tune(model, examples["train"], schedule, objective, device)
+    return [before, *history], seconds
+
+
+def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Loss in nats, accuracy, balanced accuracy, and AUROC where there are two classes.
+
+    Balanced accuracy is the mean over classes of the share that is found; AUROC the chance that a
+    random example of the second class gets a higher score than one of the first.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    found = {
+        "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        "accuracy": float(scores.accuracy_score(labels, logits.argmax(axis=1))),
+        "balanced_accuracy": float(scores.balanced_accuracy_score(labels, logits.argmax(axis=1))),
+    }
+    if logits.shape[1] == 2 and len(set(labels)) == 2:
+        found["auroc"] = float(scores.roc_auc_score(labels, logits[:, 1] - logits[:, 0]))
+    return found
+
+
+def collect(data: Labelled, logits: dict[str, np.ndarray]) -> Result:
+    """Metrics by split (`dev_accuracy`, …) and one row an example: label, prediction, logits."""
+    metrics, rows = {}, []
+    for split, values in logits.items():
+        examples = data.split(split)
+        labels = np.array([example.label for example in examples])
+        metrics |= {f"{split}_{name}": value for name, value in measure(values, labels).items()}
+        for example, row in zip(examples, values, strict=True):
+            rows.append({
+                "split": split,
+                "id": example.id,
+                "label": example.label,
+                "prediction": int(row.argmax()),
+                "logits": [round(float(x), 4) for x in row],
+            })  # fmt: skip
+    return Result(metrics, rows)
+
+
+def floor_result(run: Run, data: Labelled) -> Result:
+    """What needs no language model: the most frequent class of train, or words counted."""
+    labels = [example.label for example in data.train]
+    if run.method == "tfidf":
+        return collect(data, tfidf.fit_and_predict(data))
+    dummy = DummyClassifier(strategy="prior").fit(labels, labels)
+    held_out = {name: data.split(name) for name in ("dev", "test") if data.split(name)}
+    return collect(data, {name: np.log(dummy.predict_proba(examples)) for name, examples in held_out.items()})

