@@ -21,9 +21,7 @@ def speed_run(profile: Profile) -> Run:
     """The chapter's full fine-tuning on the sonnets, cut to a few epochs, on the text this machine has."""
     run = chapters.full_run(profile, 0, profile.sonnets.learning_rates[0])
     edition = run.edition if run.edition == data.available_edition() else "public-domain"
-    return replace(
-        run, chapter="speed", method="speed", edition=edition, data_digest=data.digest(edition), epochs=EPOCHS
-    )
+    return replace(run, method="speed", edition=edition, data_digest=data.digest(edition), epochs=EPOCHS)
 
 
 def gemm_rate(device: str, repeats: int = 7) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from frugal_lib import data, fetch, machine, models, profiles, runs
+from frugal_lib import data, fetch, labelled, machine, models, profiles, runs
 from frugal_lib.colab import pins
 
 Check = tuple[str, bool, str]
@@ -46,15 +46,29 @@ def check_base() -> Check:
     return "base", bool(names), ", ".join(f"{name} ({models.base_digest(name)})" for name in names) or "none found"
 
 
-def check_data() -> Check:
+def check_sonnets() -> Check:
     """Which edition of the sonnets this machine can have."""
     try:
         edition = data.available_edition()
         sonnets = data.load_sonnets(edition)
     except fetch.DataError as error:
-        return "data", False, str(error)
-    sizes = ", ".join(f"{name} {len(sonnets.split(name))}" for name in ("train", "dev", "test"))
-    return "data", True, f"{edition}: {data.EDITIONS[edition]}; {sizes}"
+        return "sonnets", False, str(error)
+    return "sonnets", True, f"{edition}: {data.EDITIONS[edition]}; {sizes(sonnets)}"
+
+
+def check_labelled(task: str) -> Check:
+    """Which edition of a labelled task this machine can have."""
+    try:
+        edition = labelled.available_edition(task)
+        splits = labelled.load(task, edition)
+    except fetch.DataError as error:
+        return task, False, str(error)
+    return task, True, f"{edition}: {labelled.SOURCES[task, edition]}; {sizes(splits)}"
+
+
+def sizes(splits: data.Sonnets | labelled.Labelled) -> str:
+    """How many examples each split has."""
+    return ", ".join(f"{name} {len(splits.split(name)):,}" for name in ("train", "dev", "test"))
 
 
 def check_records(name: str) -> Check:
@@ -80,6 +94,8 @@ def checks() -> Iterator[Check]:
     yield check_packages()
     yield check_device()
     yield check_base()
-    yield check_data()
+    yield check_sonnets()
+    for task in labelled.TASKS:
+        yield check_labelled(task)
     for name in profiles.names():
         yield check_records(name)

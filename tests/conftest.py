@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import data, models
+from frugal_lib import chapters, data, models
+from frugal_lib.profiles import Profile
+from frugal_lib.runs import Run
 
 ROOT = Path(__file__).parents[1]
+
+
+def first_runs(profile: Profile, seed: int = 0) -> list[Run]:
+    """The runs chapter 1 asks for before it has seen a record."""
+    asked = []
+    chapters.baseline(profile, seed, lambda runs: asked.extend(runs) or [])
+    return asked
 
 
 @pytest.fixture(scope="session")

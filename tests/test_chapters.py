@@ -1,41 +1,78 @@
 import dataclasses
 
 import pytest
+from conftest import first_runs
 
-from frugal_lib import chapters, models
+from frugal_lib import chapters, choose, fetch, models
 from frugal_lib.profiles import load_profile
 from frugal_lib.runs import Record
 
+DEV = {"dev_nll": 3.0, "dev_accuracy": 0.5}
 
-def test_the_baseline_of_micro_is_floors_bases_grid_and_one_run_on_the_other_edition():
+
+def test_the_first_runs_of_micro_are_grids_floors_bases_and_data():
     profile = load_profile("micro")
-    runs = chapters.runs_of("baseline", profile)
-    methods = [run.method for run in runs]
-    grid = profile.sonnets
-    assert methods.count("full") == grid.seeds * len(grid.learning_rates) + 1
-    assert methods.count("base") == grid.seeds == 3
+    runs = first_runs(profile)
+    sonnets = [run for run in runs if run.task == "sonnets"]
+    methods = [run.method for run in sonnets]
+    assert methods.count("full") == len(profile.sonnets.learning_rates) + 1
+    assert methods.count("base") == profile.sonnets.seeds == 3
     assert sorted(m for m in methods if m.startswith("floor")) == ["floor-given", "floor-lines", "floor-words"]
-    assert [run.edition for run in runs].count("public-domain") == 1
+    assert [run.edition for run in sonnets].count("public-domain") == 1
+    for task, plan in profile.labelled.items():
+        methods = [run.method for run in runs if run.task == task]
+        for method, search in plan.methods.items():
+            assert methods.count(method) == len(search.learning_rates) * len(search.batch_sizes)
+        assert {"majority", "tfidf", "data"} <= set(methods)
     assert len({run.key for run in runs}) == len(runs)
     assert all(run.base_digest == models.base_digest("micro") for run in runs if run.base)
 
 
-def test_planning_needs_neither_data_nor_network(monkeypatch):
-    from frugal_lib import data
+def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
+    """Full fine-tuning is best at its second rate, all else at the first."""
 
-    monkeypatch.setattr(data.pooch, "retrieve", None)
-    monkeypatch.setattr(data, "download_wheel", None)
-    assert chapters.runs_of("baseline", load_profile("micro"))
+    def sweep(runs):
+        asked.append(runs)
+        better = DEV | {"dev_nll": 2.0, "dev_accuracy": 0.6}
+        return [Record(r, "ok", better if r.learning_rate == 3e-4 else DEV, [], [], {}) for r in runs]
+
+    asked = []
+    profile = load_profile("micro")
+    records = chapters.baseline(profile, 0, sweep)
+    first, second = asked
+    assert [record.run for record in records] == first + second
+    assert {run.seed for run in second} == {1, 2}
+    assert {run.learning_rate for run in second} == {3e-4}
+    assert len(second) == 2 * 6  # sst and cfimdb twice, quora and sonnets once
+    for run in second:
+        assert dataclasses.replace(run, seed=0) in first
+        assert len(choose.chosen(records, run.task, run.method)) == 3
+
+
+def test_a_grid_that_failed_is_not_repeated():
+    records = chapters.baseline(
+        load_profile("micro"),
+        0,
+        lambda runs: [Record(r, "failed" if r.task == "sst" else "ok", DEV, [], [], {}) for r in runs],
+    )
+    assert not [r for r in records if r.run.task == "sst" and r.run.seed]
+    assert [r for r in records if r.run.task == "quora" and r.run.seed]
+
+
+def test_planning_needs_neither_data_nor_network(monkeypatch):
+    monkeypatch.setattr(fetch.pooch, "retrieve", None)
+    monkeypatch.setattr(fetch, "package_file", None)
+    assert first_runs(load_profile("micro"))
 
 
 def test_the_first_seed_shifts_all_seeds():
-    seeds = {run.seed for run in chapters.runs_of("baseline", load_profile("micro"), seed=10)}
-    assert seeds == {10, 11, 12}
+    tuned = {run.seed for run in first_runs(load_profile("micro"), seed=10) if run.learning_rate}
+    assert tuned == {10}
+    assert {run.seed for run in first_runs(load_profile("micro"), seed=10) if run.method == "base"} == {10, 11, 12}
 
 
 def test_the_spot_check_is_on_an_edition_this_machine_has(monkeypatch):
-    runs = chapters.runs_of("baseline", load_profile("micro"))
-    records = [Record(run, "ok", {}, [], [], {}) for run in runs]
+    records = [Record(run, "ok", {}, [], [], {}) for run in first_runs(load_profile("micro"))]
     computed = []
     monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: computed.append(run))
     for edition in ("folger", "public-domain"):
@@ -47,6 +84,6 @@ def test_the_spot_check_is_on_an_edition_this_machine_has(monkeypatch):
     )
 
 
-def test_an_unknown_chapter_is_one_sentence():
+def test_an_unknown_chapter_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="chapter 'epilogue' is unknown; choose one of baseline"):
-        chapters.runs_of("epilogue", load_profile("smoke"))
+        chapters.records_of("epilogue", load_profile("smoke"), tmp_path)

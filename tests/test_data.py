@@ -1,12 +1,9 @@
-import functools
 import hashlib
-import http.server
-import threading
 
 import pytest
 
-from frugal_lib import data
-from frugal_lib.data import DataError
+from frugal_lib import data, fetch
+from frugal_lib.fetch import DataError
 
 
 def test_splits_of_the_public_domain_edition(sonnets):
@@ -76,45 +73,12 @@ def test_without_network_and_folder_the_public_domain_text_is_used(monkeypatch):
     def no_network(*args, **kwargs):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(data.pooch, "retrieve", no_network)
+    monkeypatch.setattr(fetch.pooch, "retrieve", no_network)
     data.available_edition.cache_clear()
     assert data.available_edition() == "public-domain"
     with pytest.raises(DataError, match="connect to the network or set FRUGAL_DATA_DIR"):
-        data.released_file("data/sonnets.txt")
+        fetch.released_file("data/sonnets.txt", data.FOLGER_FILES["data/sonnets.txt"])
     data.available_edition.cache_clear()
-
-
-@pytest.fixture
-def server(tmp_path):
-    """A folder that is served over HTTP, and its address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-
-
-def test_a_download_is_verified_and_kept(server, tmp_path, monkeypatch):
-    folder, address = server
-    monkeypatch.setattr(data, "cache_dir", lambda: tmp_path / "cache")
-    (folder / "sonnets.txt").write_text("1\nFrom fairest creatures\n")
-    sha256 = hashlib.sha256((folder / "sonnets.txt").read_bytes()).hexdigest()
-    path = data.download(f"{address}/sonnets.txt", sha256)
-    assert path.read_text().startswith("1\nFrom")
-    (folder / "sonnets.txt").unlink()
-    assert data.download(f"{address}/sonnets.txt", sha256) == path  # from the cache
-
-
-def test_a_truncated_download_is_refused(server, tmp_path, monkeypatch):
-    folder, address = server
-    monkeypatch.setattr(data, "cache_dir", lambda: tmp_path / "cache")
-    (folder / "sonnets.txt").write_text("1\nFrom fair")
-    with pytest.raises(DataError, match=r"sonnets\.txt: what came has another SHA-256"):
-        data.download(f"{address}/sonnets.txt", "0" * 64)
-    with pytest.raises(DataError, match=r"missing\.txt: no download"):
-        data.download(f"{address}/missing.txt", "0" * 64)
 
 
 def test_the_editions_have_different_digests():

@@ -2,16 +2,15 @@ import dataclasses
 from html import escape
 
 import pytest
+from fakes import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
 
-from frugal_lib import chapters, report, yardsticks
+from frugal_lib import chapters, choose, report, yardsticks
 from frugal_lib.data import Sonnet
 from frugal_lib.profiles import load_profile
 from frugal_lib.report.figures import CAPTIONS
-from frugal_lib.report.sonnets import best_rate, cell, difference, score_row
+from frugal_lib.report.sonnets import cell, difference, score_row
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval
-
-ENVIRONMENT = {"seconds": 60.0, "commit": "abc", "device_name": "a <cpu>", "threads": 1, "versions": {"torch": "2"}}
 
 
 def fake_record(run, chrf, bpc):
@@ -36,18 +35,25 @@ def fake_record(run, chrf, bpc):
 SCORES = {"floor-given": 25, "floor-lines": 42, "floor-words": 41.5, "base": 36, "full": 39}
 
 
+RATES = {3e-5: 2.1, 1e-4: 2.0, 3e-4: 1.8, 1e-3: 1.9}
+
+
+def fake_any(run):
+    """A record of any run of the chapter: of the sonnets `fake_record`, of the rest what `fakes` makes."""
+    if run.method == "data":
+        return fake_data(run)
+    if run.task != "sonnets":
+        return fake_labelled(run, ACCURACY[run.method])
+    return fake_record(run, SCORES[run.method], RATES.get(run.learning_rate, 2.2) if run.base else None)
+
+
 @pytest.fixture
 def records():
-    rates = {3e-5: 2.1, 1e-4: 2.0, 3e-4: 1.8, 1e-3: 1.9}
-    made = []
-    for run in chapters.runs_of("baseline", load_profile("micro")):
-        bpc = rates.get(run.learning_rate, 2.2) if run.base else None
-        made.append(fake_record(run, SCORES[run.method], bpc))
-    return made
+    return chapters.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
 
 
 def test_the_best_rate_is_that_of_the_lowest_dev_loss(records):
-    assert best_rate(records) == 3e-4
+    assert choose.best(records, "sonnets", "full").run.learning_rate == 3e-4
 
 
 def test_rows_hold_ours_and_the_papers_values(records):
@@ -73,7 +79,7 @@ def test_the_finding_follows_the_records(records):
 
 def test_a_method_without_a_finished_run_is_one_sentence(records):
     broken = [dataclasses.replace(r, status="failed") if r.run.method == "base" else r for r in records]
-    with pytest.raises(ValueError, match="base, not fine-tuned: no run has finished"):
+    with pytest.raises(ValueError, match="sonnets, base: no run has finished"):
         report.score_rows(broken)
 
 
@@ -93,14 +99,23 @@ def test_intervals_are_written_with_a_real_minus():
 def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
+    rows = report.labelled_rows(records)
+    draw = {
+        "01_scores": lambda: report.score_chart(report.score_rows(records)),
+        "01_learning_curves": lambda: report.learning_curves(records),
+        "01_accuracy": lambda: report.accuracy_chart(rows),
+        "01_confusion": lambda: report.confusion_chart(rows),
+        "01_labelled_curves": lambda: report.labelled_curves(records),
+        "90_embedded": lambda: report.embedded_chart(yardsticks.load()),
+    } | {f"01_data_{t}": lambda t=t: report.data_chart(records, t) for t in ("sst", "cfimdb", "quora", "sonnets")}
+    assert set(draw) == set(CAPTIONS)
     for folder in (tmp_path / "a", tmp_path / "b"):
-        report.show(report.score_chart(report.score_rows(records)), folder, "01_scores")
-        report.show(report.learning_curves(records), folder, "01_learning_curves")
-        report.show(report.embedded_chart(yardsticks.load()), folder, "90_embedded")
+        for name, figure in draw.items():
+            report.show(figure(), folder, name)
         assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
     for name in (f"{name}.svg" for name in CAPTIONS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len(shown) == 6
+    assert len(shown) == 2 * len(CAPTIONS)
     assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0].data
 
 
@@ -114,7 +129,7 @@ def test_text_of_models_and_machines_is_escaped(records):
 
 
 def test_the_spot_sentence_tells_same_from_different(records):
-    then = next(record for record in records if record.run.learning_rate)
+    then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
     assert "every sampled text is the same" in report.spot_sentence(then, then)
     other = dataclasses.replace(then, examples=[{"text": "else"}], metrics=then.metrics | {"dev_bpc": 9.0})
     assert "sampled texts differ" in report.spot_sentence(then, other)

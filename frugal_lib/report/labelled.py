@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -63,10 +63,16 @@ def labelled_row(records: Sequence[Record], task: str, method: str) -> LabelledR
     for split in ("dev", "test"):
         if f"{split}_accuracy" in found[0].metrics:
             labels, right = outcomes(found, split)
-            intervals[f"{split}_accuracy"] = mean_interval(right)
             balanced = np.stack([balanced_values(row, labels) for row in right])
-            intervals[f"{split}_balanced"] = mean_interval(balanced)
+            intervals[f"{split}_accuracy"] = share_interval(right)
+            intervals[f"{split}_balanced"] = share_interval(balanced)
     return LabelledRow(task, method, found, intervals, paper_accuracy(task, method))
+
+
+def share_interval(values: np.ndarray) -> Interval:
+    """The interval of a mean that cannot leave 0 to 1: [seeds, examples]."""
+    found = mean_interval(values)
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def outcomes(records: Sequence[Record], split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -142,15 +148,18 @@ def detectable_table(rows: Sequence[LabelledRow]) -> pd.DataFrame:
 def detectable_cells(row: LabelledRow) -> dict[str, str]:
     """One line of `detectable_table`."""
     _, right = outcomes(row.records, "dev")
-    spreads = [(a.astype(float) - b).std(ddof=1) for a, b in combinations(right, 2)]
-    items = right.shape[1]
-    smallest = detectable_difference(float(np.sqrt(np.mean(np.square(spreads)))), items) if spreads else np.nan
-    head = paper_accuracy(row.task, "last-layer")["dev"]
+    pairs = list(combinations(right.astype(float), 2))
+    items, head = right.shape[1], paper_accuracy(row.task, "last-layer")["dev"]
+    differ, smallest = "–", "–"
+    if pairs:
+        spread = np.sqrt(np.mean([(a - b).var(ddof=1) for a, b in pairs]))
+        differ = f"{100 * np.mean([a != b for a, b in pairs]):.1f} %"
+        smallest = f"{detectable_difference(float(spread), items):.3f}"
     return {
         "dev set": row.data,
         "examples": f"{items:,}",
-        "two seeds differ in being right on": f"{100 * np.mean(np.square(spreads)):.1f} %" if spreads else "–",
-        "smallest difference with 80 % power": f"{smallest:.3f}" if spreads else "–",
+        "two seeds differ in being right on": differ,
+        "smallest difference with 80 % power": smallest,
         "paper: full minus last layer": "–" if head is None else f"{row.paper['dev'] - head:.3f}",
     }
 
@@ -160,21 +169,21 @@ def labelled_how(records: Sequence[Record]) -> str:
     lines = []
     for task in TASKS:
         about, tuned = main_records(records, task, "data")[0], best(records, task, "full")
-        trained = tuned.run.train_limit or int(about.metrics["train_examples"])
+        there = int(about.metrics["train_examples"])
         measured = [len([e for e in tuned.examples if e["split"] == split]) for split in ("dev", "test")]
         cut = "; ".join(f"{100 * about.metrics[f'{split}_truncated']:.1f} % of {split}" for split in ("train", "dev"))
         lines.append(
-            f"- **{TASK_NAMES[task]}**: {SOURCES[task, tuned.run.edition]}. {trained:,} of "
-            f"{int(about.metrics['train_examples']):,} to train on ({label_rate(about, 'train')}), {measured[0]:,} dev "
-            f"({label_rate(about, 'dev')}), {measured[1] or 'no'} test with labels. Longer than the base can read, "
-            f"and cut: {cut}. {settings_text(records, task)}"
+            f"- **{TASK_NAMES[task]}**: {SOURCES[task, tuned.run.edition]}. "
+            f"{min(there, tuned.run.train_limit or there):,} of {there:,} to train on ({label_rate(about, 'train')}), "
+            f"{measured[0]:,} dev ({label_rate(about, 'dev')}), {measured[1] or 'no'} test with labels. Longer than the "
+            f"base can read, and cut: {cut}. {settings_text(records, task)}"
         )
-    return "\n".join([*lines, "", READING])
+    rates = sorted({record.run.dropout for record in records if record.run.learning_rate})
+    return "\n".join([*lines, "", f"Dropout {', '.join(f'{rate:g}' for rate in rates)}. {READING}"])
 
 
 READING = (
-    "Dropout is 0 with the embedded base, which was pre-trained without. The kept epoch and the kept setting are those "
-    "with the highest dev accuracy (settings are compared at the first seed, the best one is repeated), so that dev "
+    "The kept epoch and the kept setting are those with the highest dev accuracy (settings are compared at the first seed, the best one is repeated), so that dev "
     "is optimistic, as in the paper. For the last linear layer the rest of the model is asked once, "
     "without dropout. Intervals are 95 %, with examples and seeds both taken as random. Batches hold texts of like "
     "length."
@@ -182,10 +191,10 @@ READING = (
 
 
 def label_rate(about: Record, split: str) -> str:
-    """The share of the most frequent label of a split."""
+    """The most frequent label of a split and its share."""
     counts = {e["label"]: e["count"] for e in about.examples if (e["split"], e["kind"]) == (split, "label")}
     label = max(counts, key=counts.get)
-    return f"{100 * counts[label] / sum(counts.values()):.1f} % {CLASSES[about.run.task][label]}"
+    return f"most frequent: {100 * counts[label] / sum(counts.values()):.1f} % {CLASSES[about.run.task][label]}"
 
 
 def settings_text(records: Sequence[Record], task: str) -> str:

@@ -137,7 +137,7 @@ def confusion(row: LabelledRow) -> np.ndarray:
 
 def draw_confusion(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> None:
     """A square a pair of classes with its per cent written in."""
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), share in np.ndenumerate(shares):
         axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.55 else "black")
     names = [name.replace(" ", "\n") for name in classes]

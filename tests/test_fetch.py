@@ -1,0 +1,62 @@
+import functools
+import hashlib
+import http.server
+import threading
+
+import pytest
+
+from frugal_lib import fetch
+from frugal_lib.fetch import DataError, Package
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder that is served over HTTP, and its address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+
+
+def test_a_download_is_verified_and_kept(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    (folder / "sonnets.txt").write_text("1\nFrom fairest creatures\n")
+    sha256 = hashlib.sha256((folder / "sonnets.txt").read_bytes()).hexdigest()
+    path = fetch.download(f"{address}/sonnets.txt", sha256)
+    assert path.read_text().startswith("1\nFrom")
+    (folder / "sonnets.txt").unlink()
+    assert fetch.download(f"{address}/sonnets.txt", sha256) == path  # from the cache
+
+
+def test_a_truncated_download_is_refused(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    (folder / "sonnets.txt").write_text("1\nFrom fair")
+    with pytest.raises(DataError, match=r"sonnets\.txt: what came is not the pinned file"):
+        fetch.download(f"{address}/sonnets.txt", "0" * 64)
+    with pytest.raises(DataError, match=r"missing\.txt: no download"):
+        fetch.download(f"{address}/missing.txt", "0" * 64)
+
+
+def test_a_download_can_be_verified_by_gits_name_of_it(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    (folder / "hello.csv").write_text("hello\n")
+    name = "ce013625030ba8dba906f756967f9e9ca394464a"  # what `git hash-object` prints for this content
+    path = fetch.download(f"{address}/hello.csv", None, name)
+    assert fetch.git_blob(path) == name
+    path.unlink()
+    (folder / "hello.csv").write_text("hell")
+    with pytest.raises(DataError, match=r"hello\.csv: what came is not the pinned file"):
+        fetch.download(f"{address}/hello.csv", None, name)
+    assert not path.exists()  # a cut file is not kept
+
+
+def test_a_package_that_no_index_has_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
+    with pytest.raises(DataError, match="frugal-no-such-package==0: pip cannot download it"):
+        fetch.package_file(Package("frugal-no-such-package==0", "none.whl", "0" * 64))
