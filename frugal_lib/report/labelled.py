@@ -175,18 +175,18 @@ def labelled_how(records: Sequence[Record]) -> str:
         lines.append(
             f"- **{TASK_NAMES[task]}**: {SOURCES[task, tuned.run.edition]}. "
             f"{min(there, tuned.run.train_limit or there):,} of {there:,} to train on ({label_rate(about, 'train')}), "
-            f"{measured[0]:,} dev ({label_rate(about, 'dev')}), {measured[1] or 'no'} test with labels. Longer than the "
-            f"base can read, and cut: {cut}. {settings_text(records, task)}"
+            f"{measured[0]:,} dev ({label_rate(about, 'dev')}), {measured[1] or 'no'} test with labels. Longer than "
+            f"the base can read, and cut: {cut}. {settings_text(records, task)}"
         )
     rates = sorted({record.run.dropout for record in records if record.run.learning_rate})
     return "\n".join([*lines, "", f"Dropout {', '.join(f'{rate:g}' for rate in rates)}. {READING}"])
 
 
 READING = (
-    "The kept epoch and the kept setting are those with the highest dev accuracy (settings are compared at the first seed, the best one is repeated), so that dev "
-    "is optimistic, as in the paper. For the last linear layer the rest of the model is asked once, "
-    "without dropout. Intervals are 95 %, with examples and seeds both taken as random. Batches hold texts of like "
-    "length."
+    "The kept epoch and the kept setting are those with the highest dev accuracy (settings are compared at the first "
+    "seed, the best one is repeated), so that dev is optimistic, as in the paper. For the last linear layer the rest "
+    "of the model is asked once, without dropout. Intervals are 95 %, with examples and seeds both taken as random. "
+    "Batches hold texts of like length."
 )
 
 
