@@ -170,12 +170,15 @@ def labelled_how(records: Sequence[Record]) -> str:
     for task in TASKS:
         about, tuned = main_records(records, task, "data")[0], best(records, task, "full")
         there = int(about.metrics["train_examples"])
-        measured = [len([e for e in tuned.examples if e["split"] == split]) for split in ("dev", "test")]
+        measured = {split: len([e for e in tuned.examples if e["split"] == split]) for split in ("dev", "test")}
+        tested = (
+            f"{measured['test']:,} test ({label_rate(about, 'test')})" if measured["test"] else "no test with labels"
+        )
         cut = "; ".join(f"{100 * about.metrics[f'{split}_truncated']:.1f} % of {split}" for split in ("train", "dev"))
         lines.append(
             f"- **{TASK_NAMES[task]}**: {SOURCES[task, tuned.run.edition]}. "
             f"{min(there, tuned.run.train_limit or there):,} of {there:,} to train on ({label_rate(about, 'train')}), "
-            f"{measured[0]:,} dev ({label_rate(about, 'dev')}), {measured[1] or 'no'} test with labels. Longer than "
+            f"{measured['dev']:,} dev ({label_rate(about, 'dev')}), {tested}. Longer than "
             f"the base can read, and cut: {cut}. {settings_text(records, task)}"
         )
     rates = sorted({record.run.dropout for record in records if record.run.learning_rate})
