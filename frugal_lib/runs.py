@@ -156,6 +156,7 @@ def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto
     two cores lose nothing (FP32 matrix products: 2 x 88 against 180 GFLOP/s).
     """
     device = machine.pick_device(device)
+    machine.keep_memory()
     with machine.one_thread(), machine.Meter(device) as meter:
         try:
             result, status, error = compute(run, device), "ok", ""
