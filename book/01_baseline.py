@@ -106,6 +106,7 @@ report.source_line([record for row in labelled for record in row.records], folde
 # %%
 for task in ("sst", "cfimdb", "quora", "sonnets"):
     report.show(report.data_chart(records, task), settings.figures_folder, f"01_data_{task}")
+report.say("baseline_sizes", report.data_sizes(records))
 report.source_line([record for record in records if record.run.method == "data"], folder, command)
 
 # %% [markdown]

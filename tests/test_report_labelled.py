@@ -64,7 +64,7 @@ def test_a_stand_in_is_called_one_wherever_its_number_stands(records):
     moved = [dataclasses.replace(r, run=dataclasses.replace(r.run, edition="vader")) for r in records]
     sst = [record for record in moved if record.run.task == "sst"]
     assert labelled_row(sst, "sst", "full").data == "SST (stand-in)"
-    assert labelled_line(labelled_row(sst, "sst", "full"), "results/micro")["data"] == "SST (stand-in)"
+    assert labelled_line(labelled_row(sst, "sst", "full"), "results/micro")["data"] == "SST (stand-in), accuracy"
 
 
 def test_every_number_of_table_1_opens_to_its_records(rows):
@@ -103,6 +103,13 @@ def test_how_it_was_measured_names_data_settings_and_what_was_cut(records):
     assert "the paper's files of film reviews" in text and "25.0 % of train; 25.0 % of dev" in text
     assert "two public sets of Quora question pairs" in text and "100 of 100" in text
     assert "learning rate 1e-4 of 1e-4, 3e-4" in text
+
+
+def test_the_sizes_stand_beside_the_papers(records):
+    sonnets = next(r.run for r in records if (r.run.task, r.run.method) == ("sonnets", "data"))
+    text = report.data_sizes([*(r for r in records if r.run.task != "sonnets"), fake_data(sonnets)])
+    assert "SST 300 (the paper: 11,855)" in text and "Quora 300 (the paper: 404,298)" in text
+    assert "sonnets 300 (the paper: 154)" in text
 
 
 def test_a_confusion_has_a_row_of_shares_for_each_true_class(rows):

@@ -17,6 +17,7 @@ from frugal_lib.report.embedded import (
 from frugal_lib.report.figures import embedded_chart, learning_curves, score_chart, show
 from frugal_lib.report.html import columns, embedded_source, say, side_by_side, source_line, table
 from frugal_lib.report.labelled import (
+    data_sizes,
     detectable_table,
     labelled_how,
     labelled_rows,
@@ -48,6 +49,7 @@ __all__ = [
     "cost_how",
     "cost_table",
     "data_chart",
+    "data_sizes",
     "detectable_table",
     "embedded_chart",
     "embedded_finding",

@@ -128,10 +128,12 @@ def paraphrase_finding(rows: Sequence[LabelledRow]) -> str:
     full, majority, counted = (row_of(rows, "quora", method) for method in ("full", "majority", "tfidf"))
     ours, base = full.intervals["test_accuracy"], majority.intervals["test_accuracy"]
     auroc = np.mean([record.metrics["test_auroc"] for record in full.records])
+    balanced = full.intervals["test_balanced"]
     return (
         f"On {full.data}, on the test pairs, on which nothing was chosen, full fine-tuning has an accuracy of "
-        f"{cell(ours, 3)} (AUROC {auroc:.3f}): {stands(ours, base)} the majority class ({base.mean:.3f}) and "
+        f"{cell(ours, 3)}: {stands(ours, base)} the majority class ({base.mean:.3f}) and "
         f"{stands(ours, counted.intervals['test_accuracy'])} TF-IDF ({cell(counted.intervals['test_accuracy'], 3)}). "
+        f"Its balanced accuracy is {cell(balanced, 3)}, its AUROC {auroc:.3f}, where guessing has 0.5. "
         f"The paper has {full.paper['dev']:.3f} on dev and {full.paper['test']:.3f} on test, with a larger GPT-2 and "
         f"far more pairs to learn from."
     )
@@ -191,6 +193,17 @@ READING = (
     "of the model is asked once, without dropout. Intervals are 95 %, with examples and seeds both taken as random. "
     "Batches hold texts of like length."
 )
+
+
+def data_sizes(records: Sequence[Record]) -> str:
+    """How many examples each data set has in all, beside the paper's count; Markdown."""
+    paper = published.published()["figure6_to_9_datasets"]["sizes"]
+    parts = []
+    for task, name in {**TASK_NAMES, "sonnets": "sonnets"}.items():
+        about = main_records(records, task, "data")[0]
+        count = sum(int(about.metrics[f"{split}_examples"]) for split in ("train", "dev", "test"))
+        parts.append(f"{name} {count:,} (the paper: {paper[name]:,})")
+    return f"Examples in all splits: {', '.join(parts)}."
 
 
 def label_rate(about: Record, split: str) -> str:

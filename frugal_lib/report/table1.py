@@ -44,9 +44,8 @@ def labelled_line(row: LabelledRow, results: str | Path) -> dict[str, object]:
         for name, key in (("dev", "dev_accuracy"), ("test", "test_accuracy"), ("balanced accuracy", "dev_balanced"))
     }
     return {
-        "data": row.data,
+        "data": f"{row.data}, accuracy",
         "method": METHODS[row.method],
-        "metric": "accuracy",
         "dev": values["dev"],
         "paper, dev": paper_number(row.paper["dev"], 3),
         "test": values["test"],
@@ -58,9 +57,8 @@ def labelled_line(row: LabelledRow, results: str | Path) -> dict[str, object]:
 def sonnet_line(row: ScoreRow, results: str | Path) -> dict[str, object]:
     """One line of chrF."""
     return {
-        "data": "sonnets",
+        "data": "sonnets, chrF",
         "method": row.name,
-        "metric": "chrF",
         "dev": number(row.intervals["dev_chrf"], 2, row.records, results),
         "paper, dev": paper_number(row.paper["dev"], 2),
         "test": number(row.intervals["test_chrf"], 2, row.records, results),
@@ -75,9 +73,8 @@ def later_line(method: str, chapter: int) -> dict[str, object]:
         split: published.value("table1_baseline", split, dataset="sonnets", method=method) for split in ("dev", "test")
     }
     return {
-        "data": "sonnets",
+        "data": "sonnets, chrF",
         "method": f"{method} (chapter {chapter})",
-        "metric": "chrF",
         "dev": NONE,
         "paper, dev": paper_number(paper["dev"], 2),
         "test": NONE,
