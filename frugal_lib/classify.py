@@ -185,4 +185,11 @@ def floor_result(run: Run, data: Labelled) -> Result:
         return collect(data, tfidf.fit_and_predict(data))
     dummy = DummyClassifier(strategy="prior").fit(labels, labels)
     held_out = {name: data.split(name) for name in ("dev", "test") if data.split(name)}
-    return collect(data, {name: np.log(dummy.predict_proba(examples)) for name, examples in held_out.items()})
+    size = len(data.classes)
+    return collect(
+        data,
+        {
+            name: tfidf.over_all_classes(dummy.predict_proba(examples), dummy.classes_, size)
+            for name, examples in held_out.items()
+        },
+    )

@@ -9,10 +9,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from frugal_lib.labelled import Labelled
+from frugal_lib.labelled import CLASSES, Labelled
 from frugal_lib.standins import Example
 
 STRENGTHS = (0.1, 1.0, 10.0)  # inverse of the L2 penalty; the best on dev is kept, as a learning rate is
+LEAST = 1e-12  # the probability of what cannot be, so that its logarithm is a number
 
 
 def features(vectorizer: TfidfVectorizer, examples: Sequence[Example]) -> sparse.csr_matrix:
@@ -33,4 +34,16 @@ def fit_and_predict(data: Labelled) -> dict[str, np.ndarray]:
     labels = {name: [example.label for example in examples] for name, examples in splits.items()}
     fitted = [LogisticRegression(C=c, max_iter=2000).fit(matrices["train"], labels["train"]) for c in STRENGTHS]
     best = max(fitted, key=lambda model: model.score(matrices["dev"], labels["dev"]))
-    return {name: best.predict_log_proba(matrix) for name, matrix in matrices.items() if name != "train"}
+    size = len(CLASSES[data.task])
+    return {
+        name: over_all_classes(best.predict_proba(matrix), best.classes_, size)
+        for name, matrix in matrices.items()
+        if name != "train"
+    }
+
+
+def over_all_classes(probabilities: np.ndarray, classes: Sequence[int], size: int) -> np.ndarray:
+    """Log probabilities over all `size` classes, [examples, size]; a class that train lacks is all but impossible."""
+    spread = np.full((len(probabilities), size), LEAST)
+    spread[:, list(classes)] = probabilities
+    return np.log(np.maximum(spread, LEAST))

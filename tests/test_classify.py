@@ -93,6 +93,16 @@ def test_the_majority_class_is_that_of_train(plan):
     assert {row["prediction"] for row in compute(run).examples} == {most}
 
 
+def test_a_class_that_train_lacks_is_no_answer_but_no_error_either(plan):
+    examples = tuple(Example(str(i), f"text {i}", 4 * (i % 2)) for i in range(8))
+    rare = (*examples[:3], Example("9", "text", 3))
+    data = Labelled("sst", "vader", examples, rare, ())
+    for method in classify.FLOORS:
+        result = classify.floor_result(plan["sst", method], data)
+        assert {row["prediction"] for row in result.examples} <= {0, 4}
+        assert all(len(row["logits"]) == 5 for row in result.examples)
+
+
 def test_limits_take_examples_by_lot_and_unlabelled_ones_are_not_measured(plan):
     many = tuple(Example(str(i), f"text {i}", i % 2) for i in range(50))
     bare = tuple(Example(f"t{i}", "text", None) for i in range(5))
