@@ -175,6 +175,6 @@ report.say("baseline_costs", report.cost_how())
 # last digits of a probability differ, and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check(records, device)
+then, now = chapters.spot_check("baseline", records, device)
 report.say("baseline_spot", report.spot_sentence(then, now))
 report.table(report.spot_table(then, now))

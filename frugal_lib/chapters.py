@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frugal_lib import choose, classify, data, describe, labelled, models, runs, sonnets
+from frugal_lib import choose, classify, data, describe, labelled, lora, models, released, runs, sonnets
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Result, Run
+from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain
 
 Sweep = Callable[[list[Run]], list[Record]]
 """What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
@@ -16,49 +17,14 @@ Sweep = Callable[[list[Run]], list[Record]]
 
 def compute(run: Run, device: str) -> Result:
     """The result of any run, by its method and task."""
-    task = describe if run.method == "data" else sonnets if run.task == "sonnets" else classify
-    return task.compute(run, device)
-
-
-def edition_of(profile: Profile) -> str:
-    """The edition of the sonnets a profile runs on, on this machine."""
-    return data.available_edition() if profile.edition == "available" else profile.edition
+    by_method = {"data": describe, "released-sweep": released}
+    return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
     """The completions that need no model: nothing, random training lines, random training words."""
-    grid, edition = profile.sonnets, edition_of(profile)
-    lines = Run(
-        chapter="baseline",
-        task="sonnets",
-        method="floor-lines",
-        edition=edition,
-        data_digest=data.digest(edition),
-        seed=seed,
-        samples=grid.floor_draws,
-        train_limit=grid.train_limit,
-        held_out_limit=grid.held_out_limit,
-    )
+    lines = floor_run(profile, seed)
     return [replace(lines, method="floor-given", samples=1), lines, replace(lines, method="floor-words")]
-
-
-def base_run(profile: Profile, seed: int) -> Run:
-    """The base as it is, completing the held-out sonnets."""
-    return replace(
-        floor_runs(profile, seed)[0],
-        method="base",
-        samples=profile.sonnets.samples,
-        base=profile.base,
-        base_digest=models.base_digest(profile.base),
-        max_new_tokens=profile.sonnets.max_new_tokens,
-    )
-
-
-def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
-    """Full fine-tuning at one learning rate."""
-    grid = profile.sonnets
-    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience", "dropout")}
-    return replace(base_run(profile, seed), method="full", learning_rate=learning_rate, **settings)
 
 
 def data_run(profile: Profile, task: str, edition: str, digest: str) -> Run:
@@ -126,7 +92,12 @@ def baseline(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     return records + sweep([replace(run, seed=seed + i) for run in winners for i in range(1, seeds[run.task])])
 
 
-CHAPTERS: dict[str, Callable[[Profile, int, Sweep], list[Record]]] = {"baseline": baseline}
+@dataclass(frozen=True)
+class Chapter:
+    """Which records a chapter consists of, and which of its runs is the spot check."""
+
+    records: Callable[[Profile, int, Sweep], list[Record]]
+    spot_run: Callable[[Sequence[Run]], Run]
 
 
 def records_of(
@@ -145,21 +116,23 @@ def records_of(
     """
     if chapter not in CHAPTERS:
         raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
-    return CHAPTERS[chapter](profile, seed, lambda wanted: runs.sweep(wanted, compute, results, device, workers, retry))
+
+    def sweep(wanted: list[Run]) -> list[Record]:
+        return runs.sweep(wanted, compute, results, device, workers, retry)
+
+    return CHAPTERS[chapter].records(profile, seed, sweep)
 
 
-def on_public_domain(run: Run) -> Run:
-    """The same run on the other edition."""
-    return replace(run, edition="public-domain", data_digest=data.digest("public-domain"))
-
-
-def spot_run(tuned: list[Run]) -> Run:
-    """The cheapest fine-tuning run on the sonnets: the highest rate is the first to overfit and stop."""
-    sonnet = [run for run in tuned if run.task == "sonnets" and run.learning_rate]
+def spot_run(runs: Sequence[Run]) -> Run:
+    """Chapter 1's cheapest fine-tuning run on the sonnets: the highest rate is the first to overfit and stop."""
+    sonnet = [run for run in runs if run.task == "sonnets" and run.learning_rate]
     return max(sonnet, key=lambda run: (run.learning_rate, -run.seed))
 
 
-def spot_check(records: list[Record], device: str = "auto") -> tuple[Record, Record]:
+CHAPTERS = {"baseline": Chapter(baseline, spot_run), "lora": Chapter(lora.chapter, lora.spot_run)}
+
+
+def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:
     """Compute one run of the chapter from scratch: its record as it was, and the one of now.
 
     The run is on the paper's edition where this machine can have it, else on the other one.
@@ -167,6 +140,6 @@ def spot_check(records: list[Record], device: str = "auto") -> tuple[Record, Rec
     edition = data.available_edition()
     choices = [record for record in records if record.run.edition == edition and record.run.task == "sonnets"]
     choices = choices or records
-    run = spot_run([record.run for record in choices])
+    run = CHAPTERS[chapter].spot_run([record.run for record in choices])
     then = next(record for record in choices if record.run == run)
     return then, runs.execute(run, compute, device)

@@ -31,7 +31,7 @@ def compute(run: Run, device: str) -> Result:
     model = new_model(run).to(device)
     examples = {name: encode(data.split(name), tokenizer, context(model)) for name in ("train", "dev", "test")}
     sizes = {"parameters": sum(p.numel() for p in model.parameters())}
-    adapt.adapt(model, run.method)
+    adapt.adapt(model, run)
     sizes["trainable_parameters"] = adapt.trainable_parameters(model)
     if run.method == "last-layer":  # the rest stays as it is, so that it is asked once
         examples = {name: with_features(model, rows) for name, rows in examples.items()}

@@ -23,6 +23,7 @@ PACKAGES = (
     "torch",
     "transformers",
     "tokenizers",
+    "peft",
     "accelerate",
     "numpy",
     "scikit-learn",

@@ -67,6 +67,35 @@ class SonnetGrid:
 
 
 @checked(frozen=True, config=STRICT)
+class LoraGrid:
+    """Chapter 2 on one base: full fine-tuning and LoRA of every rank, at every rate and batch size.
+
+    The grid is run at the first seed with `alpha` on `attention-mlp`; the best point of full
+    fine-tuning and of each rank is repeated at `seeds` seeds. At the best rank and rate every one of
+    `alphas` is tried, and at the best rank every rate on attention alone.
+    """
+
+    ranks: tuple[int, ...]
+    learning_rates: tuple[float, ...]
+    full_learning_rates: tuple[float, ...]
+    batch_sizes: tuple[int, ...]
+    alpha: float
+    alphas: tuple[float, ...]
+    epochs: int
+    patience: int
+    seeds: int
+    samples: int
+
+
+@checked(frozen=True, config=STRICT)
+class LoraPlan:
+    """Chapter 2: a grid for each base. `floor_draws` is the number of random completions of the dev set."""
+
+    bases: dict[str, LoraGrid]
+    floor_draws: int
+
+
+@checked(frozen=True, config=STRICT)
 class Profile:
     """One way of running the whole book.
 
@@ -81,6 +110,7 @@ class Profile:
     figures: str
     sonnets: SonnetGrid
     labelled: dict[Literal["sst", "cfimdb", "quora"], LabelledTask]
+    lora: LoraPlan
 
     def results_folder(self, instead: str | Path | None = None) -> Path:
         """Where records lie: `instead` where it is given, else the profile's folder in the project."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -51,6 +52,9 @@ class Run:
     top_k: int = 40
     top_p: float = 0.9
     max_new_tokens: int = 128
+    rank: int = 0
+    alpha: float = 0.0
+    modules: str = ""
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -68,10 +72,15 @@ class Run:
 
     @property
     def path(self) -> str:
-        """Where its record lies below a results folder: readable settings first, then the key."""
+        """Where its record lies below a results folder: readable settings first, then the key.
+
+        Chapter 1 has one base, later ones name theirs.
+        """
+        base = f"-{self.base}" if self.base and self.chapter != "baseline" else ""
+        adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
-        return f"{self.chapter}/{self.task}-{self.method}-{edition}{rate}s{self.seed}-{self.key}.json"
+        return f"{self.chapter}/{self.task}{base}-{self.method}{adapter}-{edition}{rate}s{self.seed}-{self.key}.json"
 
 
 @dataclass(frozen=True)
@@ -110,9 +119,12 @@ class Record:
 
 
 def rounded(value: Any) -> Any:
-    """The same structure with floats at 8 significant digits: far below any noise, half the bytes."""
+    """The same structure with floats at 8 significant digits: far below any noise, half the bytes.
+
+    A float that is not finite becomes None: JSON has no word for it.
+    """
     if isinstance(value, float):
-        return float(f"{value:.8g}")
+        return float(f"{value:.8g}") if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -203,17 +215,24 @@ def sweep(
     if workers is None:
         workers = 1 if machine.pick_device(device) == "cuda" else os.cpu_count() or 1
     jobs = [delayed(run_and_write)(run, compute, results, device, retry) for run in missing]
-    parallel = Parallel(n_jobs=max(1, min(workers, len(jobs))), return_as="generator_unordered")
-    for record, _ in progress(parallel(jobs), len(jobs)):
+    workers = max(1, min(workers, len(jobs)))
+    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+    for record, _ in progress(parallel(jobs), len(jobs), workers):
         found[record.run] = record
     return [found[run] for run in runs]
 
 
-def progress(done: Iterator[tuple[Record, bool]], total: int) -> Iterator[tuple[Record, bool]]:
-    """Pass records on, with a line for each on standard error: how many are done, what it was, time left."""
-    started = time.perf_counter()
+def progress(done: Iterator[tuple[Record, bool]], total: int, workers: int) -> Iterator[tuple[Record, bool]]:
+    """Pass records on, with a line for each on standard error: what it was, and how the sweep stands."""
+    started, bad = time.perf_counter(), 0
     for number, (record, fresh) in enumerate(done, start=1):
         left = (time.perf_counter() - started) / number * (total - number) / 60
+        bad += record.status != "ok"
         note = "" if fresh else " (by another process)"
-        print(f"[{number}/{total}] {record.status:8} {record.run.path}{note}, {left:.1f} min left", file=sys.stderr)
+        print(
+            f"[{number}/{total}] {record.status:8} {record.run.path}{note}; {min(workers, total - number)} running, "
+            f"{bad} failed or diverged, {left:.1f} min left",
+            file=sys.stderr,
+            flush=True,
+        )
         yield record, fresh

@@ -16,10 +16,12 @@ SPLITS = ("dev", "test")
 
 
 def compute(run: Run, device: str) -> Result:
-    """The result of one run of this task; `method` is `base`, a key of `adapt.METHODS` or a floor."""
+    """The result of one run of this task; `method` is `base`, a key of `adapt.METHODS`, a floor or `floor-draws`."""
     sonnets = data.load_sonnets(run.edition)
     training = sonnets.train[: run.train_limit]
     held_out = {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
+    if run.method == "floor-draws":
+        return draws(run, held_out["dev"], training)
     if run.method in FLOORS:
         texts = {name: floor_texts(run, name, split, training) for name, split in held_out.items()}
         return collect(held_out, texts, losses={})
@@ -33,9 +35,11 @@ def model_result(run: Run, device: str, training: Sequence[Sonnet], held_out: di
     history: list[dict] = []
     sizes = {"parameters": model.num_parameters()}
     if run.method != "base":
-        model = adapt.adapt(model, run.method)
+        model = adapt.adapt(model, run)
         sizes["trainable_parameters"] = adapt.trainable_parameters(model)
         history, sizes["train_seconds"] = fine_tune(run, device, model, tokenizer, training, held_out["dev"])
+        sizes["saved_bytes"] = adapt.saved_bytes(model)
+        model = adapt.merge(model)
     scored = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
     losses = {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in scored.items()}
     texts = {name: completions(run, model, tokenizer, name, split) for name, split in held_out.items()}
@@ -76,12 +80,23 @@ def completions(run: Run, model, tokenizer, split: str, sonnets: Sequence[Sonnet
     return [texts[start : start + len(sonnets)] for start in range(0, len(texts), len(sonnets))]
 
 
+def draws(run: Run, dev: Sequence[Sonnet], training: Sequence[Sonnet]) -> Result:
+    """chrF of `run.samples` completions of all of dev by random training lines: what luck alone scores."""
+    true = [sonnet.text for sonnet in dev]
+    scores = [
+        score.chrf([f"{s.given}\n{text}" for s, text in zip(dev, texts, strict=True)], true)
+        for texts in floor_texts(run, "dev", dev, training)
+    ]
+    rows = [{"kind": "draw", "draw": k, "chrf": value} for k, value in enumerate(scores)]
+    return Result({"dev_chrf": float(np.mean(scores)), "dev_chrf_sd": float(np.std(scores, ddof=1))}, rows)
+
+
 def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Sequence[Sonnet]) -> list[list[str]]:
     """Continuations that know nothing of the prompt: [sample][sonnet].
 
-    `floor-given` writes nothing. `floor-lines` writes eleven lines drawn from the training
-    sonnets; `floor-words` draws words of the training sonnets instead, as many a line as a line
-    drawn at random has.
+    `floor-given` writes nothing. `floor-lines` and `floor-draws` write eleven lines drawn from the
+    training sonnets; `floor-words` draws words of the training sonnets instead, as many a line as a
+    line drawn at random has.
     """
     lines = [line for sonnet in training for line in sonnet.lines]
     words = [word for line in lines for word in line.split()]
@@ -89,7 +104,7 @@ def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Seque
 
     def one_line() -> str:
         line = rng.choice(lines)
-        return line if run.method == "floor-lines" else " ".join(rng.choices(words, k=len(line.split())))
+        return " ".join(rng.choices(words, k=len(line.split()))) if run.method == "floor-words" else line
 
     count = 0 if run.method == "floor-given" else 14 - GIVEN_LINES
     return [["\n".join(one_line() for _ in range(count)) for _ in sonnets] for _ in range(run.samples)]

@@ -73,9 +73,9 @@ class JudgedTrainer(Trainer):
 
 
 class KeepBest(TrainerCallback):
-    """Keeps the weights of the best epoch in memory, and ends a run that no longer improves.
+    """Keeps the trained weights of the best epoch in memory, and ends a run that no longer improves.
 
-    A value that is not a number is never better than another.
+    A value that is not a number is never better than another, and a run that has come to one is over.
     """
 
     def __init__(self, patience: int, badness: Callable[[dict[str, float]], float]):
@@ -85,10 +85,10 @@ class KeepBest(TrainerCallback):
     def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
         if (value := self.badness(metrics)) < self.best:
             self.best, self.worse = value, 0
-            self.weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+            self.weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
         else:
             self.worse += 1
-        control.should_training_stop |= self.worse >= self.patience
+        control.should_training_stop |= self.worse >= self.patience or not math.isfinite(value)
 
 
 def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> TrainingArguments:
@@ -159,6 +159,6 @@ def fine_tune(
     losses = [loss for row in history for key, loss in row.items() if key != "epoch"]
     if not all(map(math.isfinite, losses)):
         raise Diverged(history)
-    model.load_state_dict(best.weights)
+    model.load_state_dict(best.weights, strict=False)  # what is frozen has not changed
     model.eval()
     return history, time.perf_counter() - started

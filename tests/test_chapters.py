@@ -77,7 +77,7 @@ def test_the_spot_check_is_on_an_edition_this_machine_has(monkeypatch):
     monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: computed.append(run))
     for edition in ("folger", "public-domain"):
         monkeypatch.setattr(chapters.data, "available_edition", lambda edition=edition: edition)
-        then, _ = chapters.spot_check(records, "cpu")
+        then, _ = chapters.spot_check("baseline", records, "cpu")
         assert then.run == computed[-1] and computed[-1].edition == edition
     assert dataclasses.replace(computed[0], edition="", data_digest="") == dataclasses.replace(
         computed[1], edition="", data_digest=""

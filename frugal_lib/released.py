@@ -1,0 +1,97 @@
+"""What the paper released of its own runs, read as data. So far: the 369 runs of its LoRA sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from frugal_lib import fetch
+from frugal_lib.fetch import DataError
+from frugal_lib.machine import ROOT
+from frugal_lib.runs import Result, Run, read
+
+SWEEP = "predictions/lora/sweep_results.json"
+SHA256 = "0439278fbde87f9af3d298fafab7ee0034be6efc5b5f768a9a7899be8396c0a6"
+COMMITTED = ROOT / "results" / "micro"
+MODULES = {"all": "attention-mlp", "attn_attn_output": "attention"}
+
+
+@dataclass(frozen=True)
+class ReleasedRun:
+    """One run of the paper's sweep. `rank` is 0 for full fine-tuning; losses are nats per token at the last epoch."""
+
+    rank: int
+    learning_rate: float
+    batch_size: int
+    alpha: float
+    modules: str
+    kind: str  # grid, alpha or modules: which of the paper's experiments it belongs to
+    epochs: int
+    train_loss: float
+    dev_loss: float
+    dev_chrf: float
+
+
+def released_run(entry: dict) -> ReleasedRun:
+    """One entry of the released file; a `KeyError`, `TypeError` or `ValueError` where it is none."""
+    is_full = entry["lora_rank"] == "full"
+    alpha = entry.get("alpha", entry.get("lora_alpha"))
+    kind = "modules" if "layer" in entry else "alpha" if alpha else "grid"
+    return ReleasedRun(
+        rank=0 if is_full else int(entry["lora_rank"]),
+        learning_rate=float(entry["lr"]),
+        batch_size=int(entry["batch_size"]),
+        alpha=0.0 if is_full else float(alpha or 16),
+        modules="" if is_full else MODULES[entry.get("layer", "all")],
+        kind=kind,
+        epochs=len(entry["train_nll"]),
+        train_loss=float(entry["train_nll"][-1]),
+        dev_loss=float(entry["dev_nll"]),
+        dev_chrf=float(entry["dev_chrf"]),
+    )
+
+
+def parse(text: str, name: str) -> list[ReleasedRun]:
+    """The runs of a released sweep.
+
+    Raises:
+        DataError: it is not JSON, or an entry lacks something; `name` is how the message calls the file.
+    """
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{name}: not JSON ({error}); fetch the file again.") from None
+    runs = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            runs.append(released_run(entry))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(f"{name}: entry {number} cannot be read ({error!r}); fetch the file again.") from None
+    return runs
+
+
+def sweep_run() -> Run:
+    """The run whose record holds the released sweep."""
+    return Run("lora", "sonnets", "released-sweep", "released", fetch.digest([SHA256]), seed=0, samples=0)
+
+
+def compute(run: Run, device: str) -> Result:
+    """The released sweep, an example a run: from the file, or from our committed record of it.
+
+    `metrics["from_file"]` says which of the two it was.
+    """
+    try:
+        path = fetch.released_file(SWEEP, SHA256)
+    except DataError:
+        kept = None if fetch.data_dir() else read(run, COMMITTED)
+        if kept is None:
+            raise
+        return Result({"runs": len(kept.examples), "from_file": 0}, kept.examples)
+    rows = [asdict(entry) for entry in parse(fetch.read_text(path), str(path))]
+    return Result({"runs": len(rows), "from_file": 1}, rows)
+
+
+def runs_of(examples: Sequence[dict]) -> list[ReleasedRun]:
+    """The released runs in a record's examples."""
+    return [ReleasedRun(**example) for example in examples]
