@@ -77,23 +77,31 @@ def sweep(
 
 @app.command()
 def benchmark(
+    chapter: Annotated[
+        str, typer.Argument(help="baseline: speed of a sonnet run; lora: a step by method.")
+    ] = "baseline",
     profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
 ) -> None:
-    """Training speed of the sonnet run beside this machine's matrix products. Let nothing else run meanwhile."""
+    """Training speed, beside this machine's matrix products or by method. Let nothing else run meanwhile."""
     from frugal_lib import benchmark as speed
+    from frugal_lib import steps
     from frugal_lib.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
 
+    chapters = {"baseline": speed, "lora": steps}
+    if chapter not in chapters:
+        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(chapters)}.")
     try:
         loaded = load_profile(profile)
-        record = speed.measure(loaded, loaded.results_folder(results), device, again=True)
+        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device, again=True)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
-    if record.status != "ok":
-        raise fail(record.error.strip().splitlines()[-1])
-    typer.echo(speed.summary(record))
+    for record in found if isinstance(found, list) else [found]:
+        if record.status != "ok":
+            raise fail(record.error.strip().splitlines()[-1])
+        typer.echo(chapters[chapter].summary(record))
 
 
 @app.command()

@@ -69,14 +69,18 @@ def compute(run: Run, device: str) -> Result:
     })  # fmt: skip
 
 
-def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> Record:
-    """The record of the benchmark; it is computed where there is none, or where it is asked for `again`."""
-    run = speed_run(profile)
+def measured_once(run: Run, compute: Callable[[Run, str], Result], results: Path, device: str, again: bool) -> Record:
+    """The record of a measurement; it is made where there is none, or where it is asked for `again`."""
     record = None if again else runs.read(run, results)
     if record is None:
         record = runs.execute(run, compute, device)
         runs.write(record, results)
     return record
+
+
+def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> Record:
+    """The record of chapter 1's benchmark."""
+    return measured_once(speed_run(profile), compute, results, device, again)
 
 
 def summary(record: Record) -> str:

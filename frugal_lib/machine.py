@@ -132,12 +132,26 @@ def peak_memory_mb(device: str) -> float:
     """Peak memory in MB since the reset: allocated on the GPU, or resident of this process on the CPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
+    if (peak := status_mb("VmHWM")) is not None:
+        return peak
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def memory_now_mb(device: str) -> float:
+    """Memory in MB as it is now, of the same kind; where the system does not tell, the peak so far."""
+    if device == "cuda":
+        return torch.cuda.memory_allocated() / 1e6
+    return now if (now := status_mb("VmRSS")) is not None else peak_memory_mb(device)
+
+
+def status_mb(field: str) -> float | None:
+    """A field of Linux' status of this process, in MB; None on other systems."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 class Meter:

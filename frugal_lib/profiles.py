@@ -89,10 +89,15 @@ class LoraGrid:
 
 @checked(frozen=True, config=STRICT)
 class LoraPlan:
-    """Chapter 2: a grid for each base. `floor_draws` is the number of random completions of the dev set."""
+    """Chapter 2: a grid for each base.
+
+    `floor_draws` is the number of random completions of the dev set, `step_rounds` how often each
+    method has its turn when the cost of a step is measured.
+    """
 
     bases: dict[str, LoraGrid]
     floor_draws: int
+    step_rounds: int
 
 
 @checked(frozen=True, config=STRICT)

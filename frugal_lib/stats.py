@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,49 @@ def detectable_difference(spread: float, items: int, level: float = 0.05, power:
         return stats.nct.sf(threshold, freedom, effect) - power
 
     return spread * optimize.brentq(lack, 0, 3 * threshold + 3) / np.sqrt(items)
+
+
+def expected_best(values: Sequence[float], trials: int) -> float:
+    """The mean of the largest of `trials` values drawn from `values` without replacement.
+
+    What the best of a sweep is worth: a search that tries more has a higher best by luck alone.
+    Source: Dodge et al. 2019, "Show your work", in the unbiased form of Tang et al. 2020.
+
+    Raises:
+        ValueError: fewer values than trials, or no trial.
+    """
+    return float(np.sort(np.asarray(values, float)) @ best_weights(len(values), trials))
+
+
+def best_quantile(values: Sequence[float], trials: int, share: float) -> float:
+    """The value that the largest of `trials` values stays below with probability `share`."""
+    reached = np.cumsum(best_weights(len(values), trials))
+    return float(np.sort(np.asarray(values, float))[min(np.searchsorted(reached, share), len(values) - 1)])
+
+
+def best_weights(size: int, trials: int) -> np.ndarray:
+    """How likely each of `size` values, in rising order, is to be the largest of `trials` of them: [size]."""
+    if not 1 <= trials <= size:
+        raise ValueError(f"the best of {trials} cannot be had from {size} values.")
+    below = np.arange(size)
+    logs = special.gammaln(below + 1) - special.gammaln(np.maximum(below - trials + 2, 1)) - special.gammaln(trials)
+    chosen = special.gammaln(size + 1) - special.gammaln(size - trials + 1) - special.gammaln(trials + 1)
+    return np.where(below >= trials - 1, np.exp(logs - chosen), 0.0)
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float], level: float = 0.95) -> Interval:
+    """Spearman's rank correlation with an interval by Fisher's transformation.
+
+    Source of the standard error: Bonett & Wright 2000, "Sample size requirements for estimating
+    Pearson, Kendall and Spearman correlations".
+
+    Raises:
+        ValueError: fewer than four pairs, or all values of one side are equal.
+    """
+    count = len(first)
+    if count < 4 or len(set(first)) == 1 or len(set(second)) == 1:
+        raise ValueError("a rank correlation needs at least four pairs that are not all alike.")
+    found = float(stats.spearmanr(first, second).statistic)
+    half = stats.norm.ppf(0.5 + level / 2) * np.sqrt((1 + found**2 / 2) / (count - 3))
+    centre = np.arctanh(np.clip(found, -1 + 1e-12, 1 - 1e-12))
+    return Interval(found, float(np.tanh(centre - half)), float(np.tanh(centre + half)), 1, count)

@@ -25,6 +25,16 @@ from frugal_lib.report.labelled import (
     sentiment_finding,
 )
 from frugal_lib.report.labelled_figures import accuracy_chart, confusion_chart, data_chart, labelled_curves
+from frugal_lib.report.lora import alpha_table, likelihood_table, lora_results, module_table, rank_table
+from frugal_lib.report.lora_figures import agreement_chart, best_of_chart, chrf_by_rate, losses_by_rate, rank_gaps
+from frugal_lib.report.lora_paper import (
+    agreement_table,
+    best_of_sentence,
+    differing_sentence,
+    differing_table,
+    noise_table,
+)
+from frugal_lib.report.lora_training import failures, lora_how, overfit_table, tolerance_table
 from frugal_lib.report.sonnets import (
     chrf_table,
     finding,
@@ -36,13 +46,21 @@ from frugal_lib.report.sonnets import (
     spot_sentence,
     spot_table,
 )
+from frugal_lib.report.steps import profile_table, step_chart, step_sentence, step_table, step_why
 from frugal_lib.report.table1 import table1
+from frugal_lib.report.verdicts import lora_verdicts, verdict_sentence, verdict_table
 
 __all__ = [
     "PROSE",
     "accuracy_chart",
+    "agreement_chart",
+    "agreement_table",
+    "alpha_table",
     "base_sentence",
+    "best_of_chart",
+    "best_of_sentence",
     "bits_table",
+    "chrf_by_rate",
     "chrf_table",
     "columns",
     "confusion_chart",
@@ -51,10 +69,13 @@ __all__ = [
     "data_chart",
     "data_sizes",
     "detectable_table",
+    "differing_sentence",
+    "differing_table",
     "embedded_chart",
     "embedded_finding",
     "embedded_how",
     "embedded_source",
+    "failures",
     "family_table",
     "finding",
     "how_measured",
@@ -62,9 +83,20 @@ __all__ = [
     "labelled_how",
     "labelled_rows",
     "learning_curves",
+    "likelihood_table",
+    "lora_how",
+    "lora_results",
+    "lora_verdicts",
+    "losses_by_rate",
+    "module_table",
+    "noise_table",
     "other_table",
+    "overfit_table",
     "paraphrase_finding",
+    "profile_table",
     "question",
+    "rank_gaps",
+    "rank_table",
     "readings",
     "recipe_search",
     "recipe_table",
@@ -79,7 +111,14 @@ __all__ = [
     "source_line",
     "spot_sentence",
     "spot_table",
+    "step_chart",
+    "step_sentence",
+    "step_table",
+    "step_why",
     "table",
     "table1",
+    "tolerance_table",
     "training_environment",
+    "verdict_sentence",
+    "verdict_table",
 ]

@@ -48,6 +48,17 @@ CAPTIONS = {
     "01_confusion": "What full fine-tuning answers on dev for each true class, in % of that class, all seeds together.",
     "01_labelled_curves": "Full fine-tuning by epoch: a colour per learning rate, a thin line per seed, their mean "
     "thick. A ring marks the epoch whose weights were kept, the one with the highest dev accuracy.",
+    "02_rank_gaps": "LoRA minus full fine-tuning, each at its best setting, with 95 % intervals paired by sonnet and "
+    "seed. Left: test loss, lower is better; shaded is what counts as a match. Right: dev chrF.",
+    "02_chrf_by_rate": "The paper's figure 10 redrawn from its released runs (batch size 16), and ours: dev chrF by "
+    "learning rate, a colour per rank, full fine-tuning black. Grey: 95 % of draws of eleven random training lines.",
+    "02_losses_by_rate": "The paper's figure 4 redrawn from its released runs (batch size 16), and ours: train and dev "
+    "loss at the last epoch, a colour per rank, full fine-tuning black.",
+    "02_best_of": "The best of so many trials scores so much on average. Grey: random training lines, with the range "
+    "of 95 % of bests; blue and black: the paper's runs, drawn from its sweep.",
+    "02_agreement": "A ring for each run, filled where its dev loss is near the lowest. ρ is Spearman's rank "
+    "correlation over the filled ones, with its 95 % interval.",
+    "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
     "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }

@@ -66,15 +66,19 @@ def chrf_matrix(records: Sequence[Record], split: str, column: str) -> np.ndarra
 
 
 def bpc_matrix(records: Sequence[Record], split: str) -> np.ndarray:
-    """Values whose mean is bits per character of the true lines 4-14: [seeds, sonnets].
+    """Values whose mean is bits per character of the true lines 4-14: [seeds, sonnets]."""
+    return loss_matrix(records, split, "characters") / np.log(2)
+
+
+def loss_matrix(records: Sequence[Record], split: str, unit: str) -> np.ndarray:
+    """Values whose mean is the loss on the true lines 4-14 in nats per `unit` (tokens, characters): [seeds, sonnets].
 
     Runs without training differ in nothing that matters here, so one of them is enough.
     """
     values = []
     for record in records if records[0].history else records[:1]:
         rows = [e for e in record.examples if e["kind"] == "likelihood" and e["split"] == split]
-        bits = [row["nll"] / np.log(2) for row in rows]
-        values.append(ratio_values(bits, [row["characters"] for row in rows]))
+        values.append(ratio_values([row["nll"] for row in rows], [row[unit] for row in rows]))
     return np.stack(values)
 
 
