@@ -109,6 +109,7 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
 
 def spot_run(runs: Sequence[Run]) -> Run:
     """The cheapest run: the lowest rank on the last base, at a rate that neither diverges nor takes long."""
-    last = [run for run in runs if run.method == "lora" and run.base == runs[-1].base]
+    adapted = [run for run in runs if run.method == "lora"]
+    last = [run for run in adapted if run.base == adapted[-1].base]
     rates = sorted({run.learning_rate for run in last})
     return min((run for run in last if run.learning_rate == rates[len(rates) // 2]), key=lambda run: run.rank)

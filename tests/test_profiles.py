@@ -29,6 +29,7 @@ def test_a_file_of_ones_own_is_a_profile(tmp_path):
         (lambda c: c.update(bass="micro"), "key 'bass' is unknown"),
         (lambda c: c["sonnets"].update(epoch=3), "key 'sonnets.epoch' is unknown"),
         (lambda c: c["sonnets"].update(epochs="many"), "key 'sonnets.epochs' is wrong"),
+        (lambda c: c["lora"]["bases"]["nano"].update(rank=8), "key 'lora.bases.nano.rank' is unknown"),
         (lambda c: c.pop("base"), "key 'base' is missing"),
         (lambda c: c.update(edition="first folio"), "key 'edition' is wrong"),
     ],

@@ -3,6 +3,8 @@ from html import escape
 
 import pytest
 from fakes import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
+from test_report_lora import results
+from test_steps import row
 
 from frugal_lib import chapters, choose, report, yardsticks
 from frugal_lib.data import Sonnet
@@ -96,18 +98,37 @@ def test_intervals_are_written_with_a_real_minus():
     assert cell(None) == "–"
 
 
+def drawn_of_chapter_2(monkeypatch):
+    """How each figure of chapter 2 is drawn."""
+    found = results(monkeypatch, 3.0)
+    run = dataclasses.replace(found.floor.run, base="micro")
+    costs = [Record(run, "ok", {}, [row(0, 1.2), row(1, 0.8), row(4, 0.9)], [], ENVIRONMENT)]
+    return {
+        "02_rank_gaps": lambda: report.rank_gaps(found),
+        "02_chrf_by_rate": lambda: report.chrf_by_rate(found),
+        "02_losses_by_rate": lambda: report.losses_by_rate(found),
+        "02_best_of": lambda: report.best_of_chart(found),
+        "02_agreement": lambda: report.agreement_chart(found),
+        "02_steps": lambda: report.step_chart(costs),
+    }
+
+
 def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
     rows = report.labelled_rows(records)
-    draw = {
-        "01_scores": lambda: report.score_chart(report.score_rows(records)),
-        "01_learning_curves": lambda: report.learning_curves(records),
-        "01_accuracy": lambda: report.accuracy_chart(rows),
-        "01_confusion": lambda: report.confusion_chart(rows),
-        "01_labelled_curves": lambda: report.labelled_curves(records),
-        "90_embedded": lambda: report.embedded_chart(yardsticks.load()),
-    } | {f"01_data_{t}": lambda t=t: report.data_chart(records, t) for t in ("sst", "cfimdb", "quora", "sonnets")}
+    draw = (
+        {
+            "01_scores": lambda: report.score_chart(report.score_rows(records)),
+            "01_learning_curves": lambda: report.learning_curves(records),
+            "01_accuracy": lambda: report.accuracy_chart(rows),
+            "01_confusion": lambda: report.confusion_chart(rows),
+            "01_labelled_curves": lambda: report.labelled_curves(records),
+            "90_embedded": lambda: report.embedded_chart(yardsticks.load()),
+        }
+        | drawn_of_chapter_2(monkeypatch)
+        | {f"01_data_{t}": lambda t=t: report.data_chart(records, t) for t in ("sst", "cfimdb", "quora", "sonnets")}
+    )
     assert set(draw) == set(CAPTIONS)
     for folder in (tmp_path / "a", tmp_path / "b"):
         for name, figure in draw.items():

@@ -81,6 +81,33 @@ def test_a_divergence_and_a_failure_are_records_too(tmp_path, capsys):
     assert Record.from_json(diverged.to_json()).status == "diverged"
 
 
+def test_a_loss_that_is_no_number_is_null_in_the_file(tmp_path):
+    record = runs.execute(RUN, diverges, "cpu")
+    path = runs.write(record, tmp_path)
+    content = json.loads(path.read_text(), parse_constant=pytest.fail)  # NaN and Infinity are not JSON
+    assert content["history"] == [{"epoch": 1, "train_loss": None}]
+    assert runs.read(RUN, tmp_path).status == "diverged"
+
+
+def sometimes_fails(run, device):
+    return fails(run, device) if run.seed == 1 else fine(run, device)
+
+
+def test_a_sweep_says_how_it_stands(tmp_path, capsys):
+    several = [dataclasses.replace(RUN, seed=seed) for seed in (0, 1, 2)]
+    runs.sweep(several, sometimes_fails, tmp_path, workers=1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("[")]
+    assert [line.split("]")[0] for line in lines] == ["[1/3", "[2/3", "[3/3"]
+    assert "1 running, 0 failed or diverged" in lines[0] and "failed" in lines[1].split()[1]
+    assert "0 running, 1 failed or diverged, 0.0 min left" in lines[2]
+
+
+def test_later_chapters_name_base_and_adapter_in_the_path():
+    run = dataclasses.replace(RUN, chapter="lora", base="nano", method="lora", rank=8, alpha=16.0, modules="attention")
+    assert run.path == f"lora/sonnets-nano-lora-r008-a16-attention-lr1e-03-b16-s0-{run.key}.json"
+    assert len({dataclasses.replace(run, **change).key for change in ({}, {"rank": 4}, {"alpha": 8.0})}) == 3
+
+
 def test_a_failed_run_is_retried_only_when_asked(tmp_path):
     assert runs.sweep([RUN], fails, tmp_path, workers=1)[0].status == "failed"
     assert runs.sweep([RUN], fine, tmp_path, workers=1)[0].status == "failed"

@@ -5,7 +5,7 @@ import torch
 from conftest import first_runs
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import chapters, data, models, runs, score
+from frugal_lib import chapters, data, lora, models, runs, score
 from frugal_lib import sonnets as sonnet_task
 from frugal_lib.profiles import load_profile
 
@@ -76,9 +76,14 @@ def test_the_papers_profile_runs_at_full_size(monkeypatch, tokenizer):
     monkeypatch.setattr(models, "load_model", random_gpt2)
     monkeypatch.setattr(models, "load_tokenizer", lambda base: tokenizer)
     profile = dataclasses.replace(load_profile("paper"), edition="public-domain")
+    adapted = next(run for run in lora.grid_runs(profile, "gpt2", 0) if run.rank == 8)
     little = {"train_limit": 2, "held_out_limit": 2, "epochs": 1, "samples": 1, "max_new_tokens": 4}
     record = compute(dataclasses.replace(chapters.full_run(profile, seed=0, learning_rate=1e-4), **little))
     assert record.metrics["trainable_parameters"] == 124_439_808
+    assert record.history[1]["dev_loss"] < record.history[0]["dev_loss"]
+    record = compute(dataclasses.replace(adapted, **little, learning_rate=1e-2))
+    assert record.metrics["trainable_parameters"] == 165_888 * 8
+    assert record.metrics["saved_bytes"] < 6e6 and record.metrics["parameters"] == 124_439_808
     assert record.history[1]["dev_loss"] < record.history[0]["dev_loss"]
 
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from frugal_lib.stats import balanced_values, detectable_difference, mean_interval, ratio_values
+from frugal_lib.stats import (
+    balanced_values,
+    best_quantile,
+    detectable_difference,
+    expected_best,
+    mean_interval,
+    rank_correlation,
+    ratio_values,
+)
 
 
 def test_one_row_is_the_t_interval():
@@ -60,3 +68,47 @@ def test_more_items_show_smaller_differences_and_one_shows_none():
     assert detectable_difference(1, 1000) < detectable_difference(1, 100) / 3
     with pytest.raises(ValueError, match="at least two items"):
         detectable_difference(1, 1)
+
+
+def test_the_expected_best_is_the_mean_over_all_choices():
+    from itertools import combinations
+
+    values = [3.0, 1.0, 4.0, 1.5, 9.0, 2.6]
+    for trials in range(1, 7):
+        bests = [max(chosen) for chosen in combinations(values, trials)]
+        assert expected_best(values, trials) == pytest.approx(np.mean(bests))
+        assert best_quantile(values, trials, 0.5) in values
+    assert expected_best(values, 1) == pytest.approx(np.mean(values)) and expected_best(values, 6) == 9
+    assert best_quantile(values, 6, 0.01) == 9
+
+
+def test_the_expected_best_of_normal_draws_is_where_order_statistics_say():
+    values = scipy_stats.norm.ppf((np.arange(5000) + 0.5) / 5000)
+    assert expected_best(values, 100) == pytest.approx(2.508, abs=0.03)  # of 100 standard normal draws
+    low, high = (best_quantile(values, 100, share) for share in (0.025, 0.975))
+    bests = np.random.default_rng(1).choice(values, size=(2000, 100)).max(axis=1)
+    assert np.mean((bests >= low) & (bests <= high)) == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize("trials", [0, 4])
+def test_the_best_of_more_than_there_are_is_refused(trials):
+    with pytest.raises(ValueError, match=f"the best of {trials} cannot be had from 3 values"):
+        expected_best([1.0, 2.0, 3.0], trials)
+
+
+def test_a_rank_correlation_is_spearmans_and_its_interval_covers():
+    same = rank_correlation([1, 2, 3, 4, 5], [10, 20, 30, 40, 50])
+    assert same.mean == pytest.approx(1) and same.items == 5
+    rng = np.random.default_rng(0)
+    truth, hits = 6 / np.pi * np.arcsin(0.6 / 2), 0  # Spearman's rho of a normal pair with correlation 0.6
+    for _ in range(500):
+        first = rng.normal(size=40)
+        found = rank_correlation(first, 0.6 * first + 0.8 * rng.normal(size=40))
+        hits += found.low <= truth <= found.high
+    assert hits / 500 == pytest.approx(0.95, abs=0.03)
+
+
+@pytest.mark.parametrize("pairs", [([1, 2, 3], [1, 2, 3]), ([1, 1, 1, 1], [1, 2, 3, 4])])
+def test_too_few_or_equal_values_have_no_correlation(pairs):
+    with pytest.raises(ValueError, match="at least four pairs that are not all alike"):
+        rank_correlation(*pairs)

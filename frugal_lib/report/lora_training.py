@@ -144,8 +144,8 @@ def lora_how(found: LoraResults) -> str:
         f"rank is the one with the lowest dev loss at the first seed, and LoRA had more settings to choose from than "
         f"full fine-tuning: dev is optimistic, test is not. A match is a test loss that is not higher by more than "
         f"{100 * MARGIN:.0f} % of what full fine-tuning wins over the base; *supported* wants the whole interval "
-        f"there, *contradicted* an interval above zero, and anything else is *not distinguishable*. Intervals are 95 %, with "
-        f"sonnets and seeds both taken as random."
+        f"there, *contradicted* an interval above zero, and anything else is *not distinguishable*. Intervals are "
+        f"95 %, with sonnets and seeds both taken as random."
     )
 
 

@@ -80,6 +80,32 @@ def test_chapter_1_shows_ours_the_papers_and_the_floors(html):
     assert "every sampled text is the same" in text  # the spot check
 
 
+def test_chapter_2_has_the_papers_tables_and_figures_and_a_verdict_for_each_claim(html):
+    page = soup(html, "02_lora")
+    tables = tables_of(page)
+    assert len(tables) == 14
+    for claim in ("LoRA matches full fine-tuning", "tolerates higher", "overfits less", "attention and MLP"):
+        assert claim in tables[0]
+    assert re.search(r"supported|contradicted|not distinguishable", tables[0])
+    for words in ("42,467,328", "165,888", "42.158", "7e-5", "nano: trained"):
+        assert words in tables[1]
+    assert "35.531" in tables[5] and "40.401" in tables[5]  # Table 5, printed and in the file
+    assert "as printed" in tables[6] and "its file" in tables[6]  # Table 6
+    assert "full fine-tuning, rate 1e-4, batch 8" in tables[7]
+    assert len(page.select("figure.frugal svg")) == 6
+    text = page.get_text(" ")
+    assert "python -m frugal_lib sweep lora --profile smoke" in text
+    assert "random draws" in text and "times as fast" in text and "every sampled text is the same" in text
+
+
+def test_links_of_chapter_2_lead_to_records(html):
+    links = {a["href"] for a in soup(html, "02_lora").select("a[href*='results'][href$='.json']")}
+    assert len(links) > 10
+    for link in links:
+        record = json.loads((html / "book" / link).read_text())
+        assert record["status"] == "ok" and record["examples"]
+
+
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
     if os.environ.get("FRUGAL_DATA_DIR"):
         pytest.skip("this machine has the data itself")
@@ -132,9 +158,14 @@ def test_every_chapter_opens_in_colab(html):
 
 
 def test_the_first_page_repeats_the_finding_of_the_chapter(html):
-    for words in ("paired by sonnet", "has a dev accuracy of", "on the test pairs, on which nothing was chosen"):
-        (finding,) = [p.get_text() for p in soup(html, "01_baseline").select("p") if words in p.get_text()]
-        assert finding in soup(html, "index").get_text()
+    repeated = {
+        "01_baseline": ("paired by sonnet", "has a dev accuracy of", "on the test pairs, on which nothing was chosen"),
+        "02_lora": ("Does LoRA match full fine-tuning?", "eleven random lines of training sonnets, scores"),
+    }
+    for chapter, findings in repeated.items():
+        for words in findings:
+            (finding,) = [p.get_text() for p in soup(html, chapter).select("p") if words in p.get_text()]
+            assert finding in soup(html, "index").get_text()
 
 
 def test_a_second_build_does_nothing(smoke_book):

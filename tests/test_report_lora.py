@@ -1,0 +1,189 @@
+"""What chapter 2 says of records: made-up ones, whose answers are known."""
+
+import dataclasses
+
+import pytest
+from fakes import ENVIRONMENT
+
+from frugal_lib import lora, report
+from frugal_lib.profiles import load_profile
+from frugal_lib.released import COMMITTED, sweep_run
+from frugal_lib.report import lora_training, verdicts
+from frugal_lib.report.lora_paper import differing_table, printed_numbers
+from frugal_lib.runs import Record, read
+from frugal_lib.stats import Interval
+
+BASE_LOSS, FULL_LOSS = 4.0, 3.0
+CHRF = 40.0
+
+
+def losses(run, adapter_loss):
+    """Nats per token: the base's, full fine-tuning's, and LoRA's; every rate but 1e-3 is worse, attention alone too."""
+    if run.method == "base":
+        return BASE_LOSS
+    worse = 0.0 if run.learning_rate == 1e-3 else 0.5
+    alone = 0.3 if run.modules == "attention" else 0.0
+    return (FULL_LOSS if run.method == "full" else adapter_loss + alone) + worse
+
+
+def fake(run, adapter_loss, spread=0.02):
+    """A record of ten sonnets a split, which differ from run to run by `spread`."""
+    if run.method == "released-sweep":
+        return dataclasses.replace(read(run, COMMITTED), environment=ENVIRONMENT)
+    if run.method == "floor-draws":
+        draws = [{"kind": "draw", "draw": k, "chrf": 42 + 0.3 * ((k * 37 % 100) / 50 - 1)} for k in range(run.samples)]
+        return Record(run, "ok", {"dev_chrf": 42.0, "dev_chrf_sd": 0.3}, draws, [], ENVIRONMENT)
+    loss, examples = losses(run, adapter_loss), []
+    shift = int(run.key, 16) % 5 - 2
+    for split in ("dev", "test"):
+        for i in range(10):
+            own = loss + 0.1 * (i % 3 - 1) + spread * ((i * (shift + 3)) % 5 - 2)
+            examples.append(
+                {"kind": "likelihood", "split": split, "id": i, "nll": 100 * own, "tokens": 100, "characters": 400}
+            )
+            for k in range(2):
+                score = dict.fromkeys(("chrf", "corpus_chrf"), CHRF + 0.5 * ((i + shift + k) % 3 - 1))
+                examples.append({"kind": "completion", "split": split, "id": i, "sample": k, "text": "<b>"} | score)
+    metrics = {
+        "parameters": 1e6,
+        "trainable_parameters": 1000.0 * run.rank or 1e6,
+        "saved_bytes": 4000.0,
+        "dev_nll": loss,
+        "dev_chrf": CHRF,
+    }
+    last = {"train_loss": loss - (0.2 if run.method == "lora" else 0.6) + 0.01 * run.seed, "dev_loss": loss + 0.1}
+    history = [
+        {"epoch": 0, "dev_loss": BASE_LOSS},
+        {"epoch": 1, "train_loss": loss, "dev_loss": loss},
+        {"epoch": 2} | last,
+    ]
+    return Record(run, "ok", metrics, examples, history if run.learning_rate else [], ENVIRONMENT)
+
+
+def results(monkeypatch, adapter_loss, change=lambda record: record):
+    """The chapter's results where LoRA has that loss."""
+    monkeypatch.setattr(lora.sonnet_runs.data, "available_edition", lambda: "folger")
+    made = lora.chapter(load_profile("micro"), 0, lambda runs: [change(fake(run, adapter_loss)) for run in runs])
+    return report.lora_results(made)
+
+
+@pytest.mark.parametrize(
+    ("adapter_loss", "verdict"), [(3.0, "supported"), (2.5, "supported"), (3.02, "supported"), (3.5, "contradicted")]
+)
+def test_the_verdict_on_matching_follows_the_records(monkeypatch, adapter_loss, verdict):
+    found = results(monkeypatch, adapter_loss)
+    assert found.bases == ["micro", "nano"]
+    assert [verdicts.matches(found, base).verdict for base in found.bases] == [verdict] * 2
+    assert f"on `nano` it is **{verdict}**" in report.verdict_sentence(found)
+
+
+def test_a_match_is_a_loss_within_a_tenth_of_the_gain():
+    interval = Interval(0.05, 0.01, 0.09, 3, 10)
+    assert verdicts.not_worse(interval, 0.1) == "supported"
+    assert verdicts.not_worse(interval, 0.08) == "contradicted"
+    assert verdicts.not_worse(dataclasses.replace(interval, low=-0.01), 0.08) == "not distinguishable"
+    assert (verdicts.lower(interval), verdicts.higher(interval)) == ("contradicted", "supported")
+    assert verdicts.higher(Interval(0.0, -1.0, 1.0, 3, 10)) == "not distinguishable"
+
+
+def test_the_other_claims_follow_the_records_too(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    by_claim = {v.claim: v for v in report.lora_verdicts(found) if v.base == "micro"}
+    assert len(by_claim) == 4
+    assert by_claim["LoRA overfits less"].verdict == "supported"
+    assert "−0.400" in by_claim["LoRA overfits less"].ours
+    assert by_claim["Adapting attention and MLP beats attention alone"].verdict == "supported"
+    assert "+0.300" in by_claim["Adapting attention and MLP beats attention alone"].ours
+    assert by_claim["LoRA tolerates higher learning rates"].verdict != "contradicted"
+    assert "rate 5e-3" in by_claim["LoRA tolerates higher learning rates"].ours
+
+
+def test_a_claim_that_rests_on_one_seed_is_left_open(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    one = dataclasses.replace(found, arms=tuple(dataclasses.replace(a, kept=a.kept[:1]) for a in found.arms))
+    assert verdicts.overfits_less(one, "micro").verdict == "not distinguishable"
+
+
+def test_table_3_has_the_papers_ranks_with_its_values_and_ours_beside(monkeypatch):
+    table = report.rank_table(results(monkeypatch, 3.0), "results/micro")
+    assert list(table.index) == [1, 2, 4, 8, 16, 32, 64, 128, 256, "full"]
+    assert table.loc[256, "GPT-2 Small: trained"] == "42,467,328" and "42.158" in table.loc[256, "paper: chrF"].data
+    assert table.loc[4, "micro: rate"] == "1e-3" and table.loc[2, "micro: rate"] == "–"
+    cell = table.loc["full", "nano: chrF"].data
+    assert "40.0" in cell and cell.count("../results/micro/lora/sonnets-nano-full") == 3  # a link a seed
+
+
+def test_tables_5_and_6_hold_printed_released_and_ours(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    alpha = report.alpha_table(found, "results/micro")
+    assert list(alpha.index) == ["8", "16", "32", "64", "128", "256", "512"]
+    assert "40.041" in alpha.loc["64", "paper: chrF"].data and alpha.loc["64", "its file: chrF"] == "40.401"
+    assert alpha.loc["16", "nano: chrF"].data.count("<a ") == 1  # one seed, as of the other alphas
+    modules = report.module_table(found, "results/micro")
+    assert [*modules["dev loss, last epoch"][:4]] == ["4.170", "4.355", "4.355", "4.170"]
+    assert len(modules) == 8
+
+
+def test_other_ranks_than_the_papers_have_lines_of_their_own(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    odd = tuple(dataclasses.replace(a, rank=3) if a.rank == 4 else a for a in found.arms)
+    assert 3 in report.rank_table(dataclasses.replace(found, arms=odd), "results/micro").index
+
+
+def test_the_papers_tables_are_held_against_its_file(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    assert len(list(printed_numbers(found.paper))) == 23
+    table = differing_table(found)
+    assert set(table.index) == {
+        "Table 3, rank 256", "Table 5, α = 16", "Table 5, α = 64", "Table 5, α = 128",
+        "Table 6, attention + MLP", "Table 6, attention only",
+    }  # fmt: skip
+    column = "the file has the printed number for"
+    assert table.loc["Table 3, rank 256", column] == "full fine-tuning, rate 1e-4, batch 8"
+    assert "confirms 16" in report.differing_sentence(found)
+    assert "attention alone has the lower dev loss" in report.differing_sentence(found)
+
+
+def test_the_best_of_many_floors_stands_beside_the_papers_best(monkeypatch):
+    sentence = report.best_of_sentence(results(monkeypatch, 3.0))
+    assert "chosen from 331 runs, has 42.16 as printed and 42.37 as the highest in its file" in sentence
+    assert "The best of 331 draws scores 42.2" in sentence  # these draws end at 42.29
+    assert "more than luck alone" in sentence
+
+
+def test_noise_is_counted_in_pairs(monkeypatch):
+    table = report.noise_table(results(monkeypatch, 3.0))
+    assert table.loc["random lines", "visible from"] == "0.83"
+    assert table.loc["random lines", "Table 3: ranks and full"].endswith("of 45")
+    assert table.loc["random lines", "Table 6: modules"] == "0 of 1"
+
+
+def test_diverged_runs_are_counted_and_left_out(monkeypatch):
+    def change(record):
+        if record.run.method == "full" and record.run.learning_rate == 5e-3:
+            history = [{"epoch": 1, "train_loss": None, "dev_loss": None}]
+            return dataclasses.replace(record, status="diverged", metrics={}, examples=[], history=history)
+        return record
+
+    found = results(monkeypatch, 3.0, change)
+    assert "Runs that did not end well: 2 diverged" in report.failures(found)
+    assert report.tolerance_table(found, "results/micro").loc["5e-3", "micro: full"] == "–"
+    assert "rate 1e-3" in verdicts.tolerates(found, "micro").ours
+
+
+def test_a_base_without_a_finished_run_is_one_sentence(monkeypatch):
+    def change(record):
+        bad = record.run.method == "lora" and record.run.base == "nano"
+        return dataclasses.replace(record, status="failed") if bad else record
+
+    with pytest.raises(ValueError, match="nano, LoRA: no run has finished"):
+        results(monkeypatch, 3.0, change)
+
+
+def test_the_tolerated_rate_is_the_highest_near_the_lowest_loss():
+    assert lora_training.highest_rate({1e-4: 3.0, 1e-3: 3.05, 1e-2: 3.2}) == 1e-3
+    assert lora_training.highest_rate({1e-4: 3.3, 1e-3: 3.05}) == 1e-3
+
+
+def test_the_released_sweep_is_committed():
+    assert read(sweep_run(), COMMITTED).status == "ok"
