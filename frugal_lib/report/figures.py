@@ -56,8 +56,8 @@ CAPTIONS = {
     "loss at the last epoch, a colour per rank, full fine-tuning black.",
     "02_best_of": "The best of so many trials scores so much on average. Grey: random training lines, with the range "
     "of 95 % of bests; blue and black: the paper's runs, drawn from its sweep.",
-    "02_agreement": "A ring for each run, filled where its dev loss is near the lowest. ρ is Spearman's rank "
-    "correlation over the filled ones, with its 95 % interval.",
+    "02_agreement": "A dot for each run whose dev loss is near the lowest of its sweep. ρ is Spearman's rank "
+    "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
     "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
     "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",

@@ -125,8 +125,8 @@ def lora_results(records: Sequence[Record]) -> LoraResults:
     arms = tuple(make_arm(found) for found in lora.by_arm(ours).values())
     untuned = {record.run.base: record for record in ours if record.run.method == "base"}
     for base in untuned:
-        for kind, there in (("full", {0}), ("LoRA", {a.rank for a in arms} - {0})):
-            if not any(arm.base == base and arm.rank in there for arm in arms):
+        for kind, modules in (("full", ""), ("LoRA", lora.ALL), ("LoRA on attention", lora.ATTENTION)):
+            if not any((arm.base, arm.modules) == (base, modules) for arm in arms):
                 raise ValueError(f"{base}, {kind}: no run has finished; see the records, then sweep --retry-failed.")
     others = tuple(record for record in ours if record.status != "ok")
     return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, others)

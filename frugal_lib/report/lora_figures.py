@@ -75,7 +75,7 @@ def rank_legend(figure: Figure, panels: Sequence[Axes]) -> None:
     handles: dict = {}
     for axes in panels:
         handles |= {name: handle for handle, name in zip(*unique_handles(axes), strict=True)}
-    names = sorted(handles, key=lambda name: int(name) if name.isdigit() else 1e9)
+    names = sorted(handles, key=lambda name: int(name) if name.isdigit() else 1e9 + (name != "full"))
     figure.legend([handles[n] for n in names], names, loc="outside upper left", ncols=len(names), title="rank",
                   columnspacing=1.0, handletextpad=0.3, handlelength=1.4, alignment="left")  # fmt: skip
 
@@ -85,7 +85,7 @@ def chrf_by_rate(found: LoraResults) -> Figure:
     drawn = points(found)
     draws = [row["chrf"] for row in found.floor.examples]
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharey=True, squeeze=False)
+        figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False)
         for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
             axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
             draw_by_rate(axes, chosen, "chrf")
@@ -100,7 +100,7 @@ def losses_by_rate(found: LoraResults) -> Figure:
     """The paper's Figure 4 beside ours: train and dev loss at the last epoch by learning rate."""
     drawn = points(found)
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(2, len(drawn), figsize=(9.5, 6.2), sharex="col", sharey=True, squeeze=False)
+        figure, panels = plt.subplots(2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False)
         for column, (name, chosen) in enumerate(drawn.items()):
             for row, loss in enumerate(("train_loss", "dev_loss")):
                 draw_by_rate(panels[row][column], chosen, loss)
@@ -120,7 +120,7 @@ def rank_gaps(found: LoraResults) -> Figure:
         for place, base in enumerate(found.bases):
             full, colour = found.full(base), COLOURS[place]
             margin = MARGIN * gain(found, base, "test").mean
-            panels[0].axhspan(-margin, margin, color=colour, alpha=0.12, lw=0, label=f"a match on {base}")
+            panels[0].axhspan(-margin, margin, color=FLOOR, alpha=0.1, lw=0, label="a match")
             for axes, measure, split in zip(panels, (gap, chrf_gap), ("test", "dev"), strict=True):
                 for arm in found.ranks(base):
                     interval, x = measure(arm, full, split), arm.rank * (1 + 0.12 * place)
@@ -157,6 +157,7 @@ def best_of_chart(found: LoraResults) -> Figure:
         printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
         axes.plot(longest, printed, "D", color=PAPER, ms=7, ls="", label="the paper's best LoRA, as printed")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("number of trials from which the best is kept")
         axes.set_ylabel("expected best dev chrF")
         axes.legend(loc="lower right")
@@ -165,17 +166,17 @@ def best_of_chart(found: LoraResults) -> Figure:
 
 
 def agreement_chart(found: LoraResults) -> Figure:
-    """dev chrF against dev loss, a dot a run; runs near the lowest loss are filled."""
+    """dev chrF against dev loss, a dot a run, for the runs whose loss is near the lowest."""
     pairs = loss_and_chrf(found)
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), squeeze=False)
-        for axes, (name, chosen), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
-            axes.plot(*zip(*chosen, strict=True), "o", color=colour, mfc="none", ms=4, alpha=0.6)
-            axes.plot(*zip(*learned(chosen), strict=True), "o", color=colour, ms=4)
+        figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False)
+        for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
+            near = learned(runs)
+            axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
             title = "the paper's sweep" if name == "paper" else f"ours, {name}"
-            axes.set_title(
-                f"{title}\nwithin {LEARNED:g} nats: ρ = {correlation(learned(chosen))}", loc="left", fontsize=9
-            )
+            axes.set_title(f"{title}\nρ = {correlation(near)}", loc="left", fontsize=9)
+            lowest = min(loss for loss, _ in near)
+            axes.set_xlim(lowest - 0.02, lowest + LEARNED + 0.02)
             axes.set_xlabel("dev loss, nats per token")
         panels[0][0].set_ylabel("dev chrF, whole sonnet")
         figure.set_layout_engine("constrained")

@@ -142,11 +142,25 @@ def lora_how(found: LoraResults) -> str:
         f"to {run.epochs} epochs, stopped after {run.patience} without a lower dev loss, {run.samples} samples a "
         f"prompt, dropout {run.dropout:g}. α is {run_alpha:g}. {trials} runs in all. The setting of each "
         f"rank is the one with the lowest dev loss at the first seed, and LoRA had more settings to choose from than "
-        f"full fine-tuning: dev is optimistic, test is not. A match is a test loss that is not higher by more than "
-        f"{100 * MARGIN:.0f} % of what full fine-tuning wins over the base; *supported* wants the whole interval "
-        f"there, *contradicted* an interval above zero, and anything else is *not distinguishable*. Intervals are "
-        f"95 %, with sonnets and seeds both taken as random."
+        f"full fine-tuning: dev is optimistic, test is not.{at_the_edge(found)} A match is a test loss that is not "
+        f"higher by more than {100 * MARGIN:.0f} % of what full fine-tuning wins over the base; *supported* wants the "
+        f"whole interval there, *contradicted* an interval above zero, and anything else is *not distinguishable*. "
+        f"Intervals are 95 %, with sonnets and seeds both taken as random."
     )
+
+
+def at_the_edge(found: LoraResults) -> str:
+    """Which of the compared settings are at the lowest or highest rate that was tried: a better one may lie outside."""
+    names = []
+    for base in found.bases:
+        for arm in (found.full(base), found.best(base)):
+            rates = tried_rates(arm)
+            if len(rates) > 1 and arm.rate in (rates[0], rates[-1]):
+                edge = "lowest" if arm.rate == rates[0] else "highest"
+                names.append(f"{arm.name} on `{base}` ({edge})")
+    if not names:
+        return ""
+    return f" The kept rate is at an edge of its grid for {', '.join(names)}, so that a better one may lie beyond it."
 
 
 def tried_rates(arm: Arm) -> list[float]:
