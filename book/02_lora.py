@@ -18,10 +18,10 @@
 # # 2. LoRA
 #
 # Low-rank adaptation (LoRA, Hu et al. 2021) freezes a model and trains two thin matrices beside each of its
-# linear layers. The paper swept its rank and learning rate on the sonnets, 369 runs on GPT-2 Small, and concludes
-# that LoRA matches full fine-tuning, takes higher learning rates and overfits less. It judged by chrF on twelve dev
-# sonnets. This chapter repeats the sweep on two small bases, reads the paper's own runs again from the file it
-# released, and asks whether twelve sonnets can tell.
+# linear layers. The paper swept its rank and learning rate on the sonnets with GPT-2 Small, and concludes that LoRA
+# matches full fine-tuning, takes higher learning rates and overfits less. It judged by chrF on twelve dev sonnets.
+# This chapter repeats the sweep on two small bases, reads the paper's own runs again from the file it released, and
+# asks whether twelve sonnets can tell.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -82,8 +82,8 @@ report.source_line([record for arm in found.arms for record in arm.kept], folder
 report.table(report.rank_table(found, folder), "Table 3: the best learning rate of each rank, the paper's and ours")
 
 # %% [markdown]
-# The same runs by the loss on the true lines: a measure that has no floor of random lines, and in which each of
-# some 1,700 tokens counts.
+# The same runs by the loss on the true lines: a measure that random lines cannot reach, and in which every token
+# counts.
 
 # %%
 report.table(report.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning")
@@ -132,7 +132,7 @@ report.source_line([r for base in found.bases for r in found.attention(base).kep
 # %% [markdown]
 # ## The paper's tables and its file
 #
-# The 369 runs that the paper released, against the numbers it prints.
+# The runs that the paper released, against the numbers it prints.
 
 # %%
 report.say("lora_printed", report.differing_sentence(found))

@@ -178,14 +178,16 @@ def compute_for(ranks: Sequence[int], alpha: float, rounds: int) -> Callable[[Ru
 
 
 def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> list[Record]:
-    """The records of what a step costs, one a base; those that are not there are measured, or all if `again`."""
+    """The records of what a step costs, one a base; those that are not there are measured, or all if `again`.
+
+    On the text that every machine has, so that every machine finds them: which edition a batch is from
+    does not matter here.
+    """
     records = []
     for base, grid in profile.lora.bases.items():
         start = lora.start(profile, base, seed=0)
         run = lora.tuned(start, grid, profile.sonnets.dropout, min(grid.full_learning_rates), max(grid.batch_sizes))
-        if run.edition == "folger" and data.available_edition() != "folger":
-            run = sonnet_runs.on_public_domain(run)
-        run = replace(run, method="steps", samples=0, epochs=0, patience=0)
+        run = replace(sonnet_runs.on_public_domain(run), method="steps", samples=0, epochs=0, patience=0)
         compute = compute_for(grid.ranks, grid.alpha, profile.lora.step_rounds)
         records.append(benchmark.measured_once(run, compute, results, device, again))
     return records

@@ -115,13 +115,23 @@ def noise_table(found: LoraResults) -> pd.DataFrame:
     for name, deviation in noises(found).items():
         if np.isnan(deviation):
             continue
-        threshold = norm.ppf(0.975) * np.sqrt(2) * deviation
+        threshold = visible_from(deviation)
         line = {"noise of a score": name, "standard deviation": f"{deviation:.2f}", "visible from": f"{threshold:.2f}"}
         for title, scores in tables.items():
-            pairs = list(combinations(scores, 2))
-            line[title] = f"{sum(abs(a - b) > threshold for a, b in pairs)} of {len(pairs)}"
+            line[title] = visible_pairs(scores, threshold)
         lines.append(line)
     return pd.DataFrame(lines).set_index("noise of a score")
+
+
+def visible_from(deviation: float) -> float:
+    """How far apart two scores must be to differ by more than 95 % of pairs that differ by the draw alone."""
+    return float(norm.ppf(0.975) * np.sqrt(2) * deviation)
+
+
+def visible_pairs(scores: Sequence[float], threshold: float) -> str:
+    """How many pairs of scores are further apart than `threshold`, of how many."""
+    pairs = list(combinations(scores, 2))
+    return f"{sum(abs(a - b) > threshold for a, b in pairs)} of {len(pairs)}"
 
 
 def scores_of(found: LoraResults, adapters: bool) -> list[float]:

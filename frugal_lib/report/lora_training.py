@@ -52,7 +52,7 @@ def losses(rows: Sequence[dict]) -> str:
 
 def gap_text(gaps: np.ndarray) -> str:
     """A gap with its interval over seeds, or alone where there is one seed."""
-    return cell(mean_interval(gaps), 3, "+") if len(gaps) > 1 else f"{gaps[0]:+.3f}"
+    return cell(mean_interval(gaps), 3, "+") if len(gaps) > 1 else f"{gaps[0]:+.3f}".replace("-", "−")
 
 
 def tolerance_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
