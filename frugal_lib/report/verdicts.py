@@ -177,6 +177,6 @@ def verdict_sentence(found: LoraResults) -> str:
     return (
         f"Does LoRA match full fine-tuning? By the likelihood of the true lines, {'; '.join(parts)}. In the paper's own "
         f"sweep the lowest dev loss of LoRA is {best_paper(found, True):.3f}, that of full fine-tuning "
-        f"{best_paper(found, False):.3f}. By chrF, {visible} pairs of scores in its Table 3 are further apart than "
-        f"two draws of random lines would be."
+        f"{best_paper(found, False):.3f}. By chrF, {visible} pairs of scores in its Table 3 are further "
+        f"apart than two draws of random lines would be."
     )
