@@ -175,8 +175,8 @@ def verdict_sentence(found: LoraResults) -> str:
         )
     visible = visible_pairs(table3().dev_chrf, visible_from(found.floor.metrics["dev_chrf_sd"]))
     return (
-        f"Does LoRA match full fine-tuning? By the likelihood of the true lines, {'; '.join(parts)}. In the paper's own "
-        f"sweep the lowest dev loss of LoRA is {best_paper(found, True):.3f}, that of full fine-tuning "
+        f"Does LoRA match full fine-tuning? By the likelihood of the true lines, {'; '.join(parts)}. In the paper's "
+        f"own sweep the lowest dev loss of LoRA is {best_paper(found, True):.3f}, that of full fine-tuning "
         f"{best_paper(found, False):.3f}. By chrF, {visible} pairs of scores in its Table 3 are further "
         f"apart than two draws of random lines would be."
     )
