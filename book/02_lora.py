@@ -113,8 +113,8 @@ report.table(report.overfit_table(found, folder), "Overfitting: train and dev lo
 # How high a learning rate each tolerates: the same rates, tried with both.
 
 # %%
-report.table(report.tolerance_table(found, folder), "Dev loss by learning rate, full fine-tuning and the best rank")
 report.say("lora_failures", report.failures(found))
+report.table(report.tolerance_table(found, folder), "Dev loss by learning rate, full fine-tuning and the best rank")
 
 # %% [markdown]
 # ## Alpha and modules

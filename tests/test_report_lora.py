@@ -77,6 +77,16 @@ def test_the_verdict_on_matching_follows_the_records(monkeypatch, adapter_loss, 
     assert f"on `nano` it is **{verdict}**" in report.verdict_sentence(found)
 
 
+def test_where_full_fine_tuning_wins_nothing_there_is_nothing_to_match(monkeypatch):
+    def change(record):
+        if record.run.method != "base":
+            return record
+        rows = [e | ({"nll": 290.0} if e["kind"] == "likelihood" else {}) for e in record.examples]
+        return dataclasses.replace(record, examples=rows)
+
+    assert verdicts.matches(results(monkeypatch, 3.0, change), "micro").verdict == "not distinguishable"
+
+
 def test_a_match_is_a_loss_within_a_tenth_of_the_gain():
     interval = Interval(0.05, 0.01, 0.09, 3, 10)
     assert verdicts.not_worse(interval, 0.1) == "supported"

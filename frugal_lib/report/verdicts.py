@@ -66,15 +66,16 @@ def table3() -> pd.DataFrame:
 def matches(found: LoraResults, base: str) -> Verdict:
     """LoRA matches full fine-tuning: on the test sonnets, on which nothing was chosen."""
     best, full, printed = found.best(base), found.full(base), table3()
-    difference, margin = gap(best, full, "test"), MARGIN * gain(found, base, "test").mean
+    difference, won = gap(best, full, "test"), gain(found, base, "test")
+    margin = f"{MARGIN * won.mean:+.3f}".replace("-", "−")
     return Verdict(
         "LoRA matches full fine-tuning",
         base,
         f"chrF {printed.dev_chrf.max():.2f} against {printed.dev_chrf['full']:.2f} as printed; in its file the lowest "
         f"dev loss is {best_paper(found, True):.3f} against {best_paper(found, False):.3f}",
         f"rank {best.rank} minus full, test: {cell(difference, 3, '+')} nats per token; a match is at most "
-        f"{margin:+.3f}, {100 * MARGIN:.0f} % of what full fine-tuning wins",
-        not_worse(difference, margin),
+        f"{margin}, {100 * MARGIN:.0f} % of what full fine-tuning wins",
+        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,  # nothing won, nothing to match
     )
 
 
