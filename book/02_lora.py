@@ -127,6 +127,8 @@ report.table(report.alpha_table(found, folder), "Table 5: α at the best rank an
 
 # %%
 report.table(report.module_table(found, folder), "Table 6: attention and MLP, or attention only")
+
+# %%
 report.source_line([r for base in found.bases for r in found.attention(base).kept], folder, command)
 
 # %% [markdown]

@@ -39,6 +39,14 @@ def test_a_chapter_has_the_parameters_everyone_can_set(source):
     assert values["profile"] == "micro"
 
 
+@pytest.mark.parametrize("source", CHAPTERS, ids=NAMES)
+def test_a_table_is_the_last_thing_in_its_cell(source):
+    """A notebook shows the value of a cell's last line; a table further up would be lost."""
+    for cell in jupytext.read(source).cells:
+        lines = [line for line in cell.source.splitlines() if line.startswith(("report.table", "report.source_line"))]
+        assert not lines or (len(lines) == 1 and cell.source.splitlines()[-1] == lines[0]), cell.source
+
+
 def colab_cell(source):
     return next(c.source for c in jupytext.read(source).cells if "google.colab" in c.source)
 
