@@ -1,6 +1,7 @@
 import dataclasses
 from html import escape
 
+import pandas as pd
 import pytest
 from fakes import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
 from test_report_lora import results
@@ -91,6 +92,11 @@ def test_tables_have_a_row_per_method(records):
     assert report.chrf_table(rows).loc["full fine-tuning", "paper, dev"] == "41.97"
     assert report.other_table(rows).loc["given lines only", "bits per character, dev"] == "–"
     assert "overflow-x" in report.table(report.chrf_table(rows)).data
+
+
+def test_a_table_with_sentences_keeps_its_width_on_a_phone():
+    wordy, terse = (pd.DataFrame({"a": [text]}) for text in ("word " * 20, "word"))
+    assert "min-width" in report.table(wordy).data and "min-width" not in report.table(terse).data
 
 
 def test_intervals_are_written_with_a_real_minus():

@@ -20,14 +20,17 @@ from frugal_lib.runs import Record
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own.
 
-    A cell that is `HTML` stands as it is, all others are escaped.
+    A cell that is `HTML` stands as it is, all others are escaped. A table with sentences in it does not
+    shrink to a phone's width, where they would be columns of single words.
     """
+    wordy = frame.map(lambda cell: not isinstance(cell, HTML) and len(str(cell)) > 80).any(axis=None)
     cells = frame.reset_index().map(lambda cell: cell.data if isinstance(cell, HTML) else escape(str(cell)))
     cells.columns = [escape(str(name)) for name in cells.columns]
     body = cells.to_html(index=False, border=0, justify="left", classes="table", escape=False)
     body = re.sub(r" \[([^],]*), ([^]]*)\]", r"<br>[\1,&nbsp;\2]", body)
     title = f'<caption style="caption-side:top;text-align:left">{escape(caption)}</caption>' if caption else ""
     body = body.replace("<thead>", f"{title}<thead>", 1)
+    body = body.replace("<table", '<table style="min-width:44rem"', 1) if wordy else body
     return HTML(f'<div style="overflow-x:auto;font-size:.9em">{body}</div>')
 
 

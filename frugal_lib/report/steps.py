@@ -93,11 +93,12 @@ def step_why(records: Sequence[Record]) -> str:
     other = sum(full["profile"][part] for part in ("attention", "activation", "loss", "everything else"))
     return (
         f"Full fine-tuning multiplies matrices three times a layer (forward, and backward for inputs and for weights), "
-        f"LoRA leaves the third out. On `{record.run.base}` that spares {full['operations'] / row['operations']:.2f} "
-        f"times the operations at rank {row['rank']} and {1000 * saved:.0f} ms of matrix products. What cannot be "
-        f"spared is attention, activation and loss ({1000 * other:.0f} ms of a full step), and each adapter adds two "
-        f"thin products forward and four backward: {row['profile']['products']:.0f} products a step in place of "
-        f"{full['profile']['products']:.0f}. Their time grows with the rank until a step takes longer than a full one."
+        f"LoRA leaves the third out. On `{record.run.base}` a full step takes "
+        f"{full['operations'] / row['operations']:.2f} times the operations of one at rank {row['rank']}, and "
+        f"{1000 * saved:.0f} ms more of matrix products. What LoRA cannot spare is attention, activation and loss "
+        f"({1000 * other:.0f} ms of a full step), and each adapter adds two thin products forward and four backward: "
+        f"{row['profile']['products']:.0f} products a step in place of {full['profile']['products']:.0f}. Their time "
+        f"grows with the rank."
     )
 
 
