@@ -71,11 +71,11 @@ def fresh_colab(tmp_path_factory):
     (packages,) = (folder / "env").glob("lib/python*/site-packages")
     for name in ("google/colab", "torch"):
         (packages / name).mkdir(parents=True)
-        (packages / name / "__init__.py").write_text("__version__ = '2.99.0+cu999'\n")
-    (packages / "torch-2.99.0+cu999.dist-info").mkdir()
-    facts = "Metadata-Version: 2.1\nName: torch\nVersion: 2.99.0+cu999\n"
-    (packages / "torch-2.99.0+cu999.dist-info" / "METADATA").write_text(facts)
-    (packages / "torch-2.99.0+cu999.dist-info" / "RECORD").write_text("")
+        (packages / name / "__init__.py").write_text("__version__ = '2.10.0+cu999'\n")
+    (packages / "torch-2.10.0+cu999.dist-info").mkdir()
+    facts = "Metadata-Version: 2.1\nName: torch\nVersion: 2.10.0+cu999\n"
+    (packages / "torch-2.10.0+cu999.dist-info" / "METADATA").write_text(facts)
+    (packages / "torch-2.10.0+cu999.dist-info" / "RECORD").write_text("")
     repository = folder / "repository"
     ignored = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", "*.egg-info", "results")
     shutil.copytree(ROOT, repository, ignore=ignored)
@@ -90,9 +90,9 @@ def test_in_colab_the_first_cell_fetches_the_project_and_leaves_torch_alone(fres
         from importlib.metadata import version
         import os, frugal_lib, transformers, sacrebleu, pronouncing, typer
         from frugal_lib.profiles import load_profile
-        assert version("torch") == "2.99.0+cu999", version("torch")
+        assert version("torch") == "2.10.0+cu999", version("torch")
         import torch
-        assert torch.__version__ == "2.99.0+cu999" and not hasattr(torch, "Tensor")
+        assert torch.__version__ == "2.10.0+cu999" and not hasattr(torch, "Tensor")
         print(os.path.basename(os.getcwd()), load_profile("micro").name, version("transformers"))
     """
     (fresh_colab / "run.py").write_text(colab_cell(CHAPTERS[0]) + textwrap.dedent(after))
