@@ -180,8 +180,8 @@ report.show(report.step_chart(costs), settings.figures_folder, "02_steps")
 
 # %% [markdown]
 # Memory by part is counted, tensor by tensor. The peak is what the system saw of the process, with what its allocator
-# holds in reserve (256 MB at a time), and on a CPU that is too coarse to show what LoRA saves; on a GPU it is what torch
-# allocated.
+# holds in reserve (256 MB at a time), and on a CPU that is too coarse to show what LoRA saves; on a GPU it is what
+# torch allocated.
 
 # %%
 report.table(report.step_table(costs, folder), "Time and memory of one step")
