@@ -92,6 +92,11 @@ def compute(run: Run, device: str) -> Result:
     return Result({"runs": len(rows), "from_file": 1}, rows)
 
 
+def grid_at_16(runs: Sequence[ReleasedRun]) -> list[ReleasedRun]:
+    """The grid of ranks and learning rates at batch size 16, which the paper's Tables and Figures are about."""
+    return [run for run in runs if run.kind == "grid" and run.batch_size == 16]
+
+
 def runs_of(examples: Sequence[dict]) -> list[ReleasedRun]:
     """The released runs in a record's examples."""
     return [ReleasedRun(**example) for example in examples]

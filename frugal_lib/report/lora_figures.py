@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib import published
+from frugal_lib.released import grid_at_16
 from frugal_lib.report.figures import COLOURS, FLOOR, PAPER, STYLE, unique_handles
 from frugal_lib.report.lora import Arm, LoraResults, chrf_gap, gain, gap, last
 from frugal_lib.report.lora_paper import LEARNED, correlation, learned, loss_and_chrf, scores_of
@@ -36,9 +37,7 @@ def points(found: LoraResults) -> dict[str, list[Point]]:
     """The grid at one batch size: the paper's 16 and our own, by source, in the order they are drawn."""
     rows = {
         "the paper, GPT-2 Small": [
-            Point(r.rank, r.learning_rate, r.dev_chrf, r.train_loss, r.dev_loss)
-            for r in found.paper
-            if r.kind == "grid" and r.batch_size == 16
+            Point(r.rank, r.learning_rate, r.dev_chrf, r.train_loss, r.dev_loss) for r in grid_at_16(found.paper)
         ]
     }
     for base in found.bases:

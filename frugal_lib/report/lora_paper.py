@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from frugal_lib import lora, published
-from frugal_lib.released import ReleasedRun
+from frugal_lib.released import ReleasedRun, grid_at_16
 from frugal_lib.report.lora import NONE, LoraResults, draw_spread
 from frugal_lib.report.sonnets import cell, rate_text
 from frugal_lib.stats import best_quantile, expected_best, rank_correlation
@@ -43,7 +43,7 @@ class Printed:
 
 def printed_numbers(runs: Sequence[ReleasedRun]) -> Iterator[Printed]:
     """Every number of Tables 3, 5 and 6 that the released file has too."""
-    grid = {(r.rank, r.learning_rate): r for r in runs if r.kind == "grid" and r.batch_size == 16}
+    grid = {(r.rank, r.learning_rate): r for r in grid_at_16(runs)}
     for _, row in published.table("table3_lora_rank").iterrows():
         rank = 0 if row["rank"] == "full" else int(row["rank"])
         place = f"Table 3, {'full fine-tuning' if not rank else f'rank {rank}'}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from frugal_lib.data import EDITIONS
-from frugal_lib.released import ReleasedRun
+from frugal_lib.released import ReleasedRun, grid_at_16
 from frugal_lib.report.html import linked
 from frugal_lib.report.lora import NONE, Arm, LoraResults, gap, last
 from frugal_lib.report.sonnets import cell, rate_text
@@ -78,7 +78,7 @@ def loss_cell(arm: Arm, results: str | Path) -> object:
 
 def paper_losses(runs: Sequence[ReleasedRun], rate: float) -> dict[str, str]:
     """The paper's dev losses at one rate: full fine-tuning and the best of its ranks, batch size 16, last epoch."""
-    grid = [r for r in runs if r.kind == "grid" and r.batch_size == 16 and r.learning_rate == rate]
+    grid = [run for run in grid_at_16(runs) if run.learning_rate == rate]
     full, adapters = ([r.dev_loss for r in grid if bool(r.rank) == wanted] for wanted in (False, True))
     return {
         "paper: full": f"{full[0]:.3f}" if full else NONE,
@@ -94,7 +94,7 @@ def highest_rate(losses_by_rate: dict[float, float]) -> float:
 
 def tolerated(found: LoraResults) -> dict[str, tuple[float, float]]:
     """The highest tolerated rate of full fine-tuning and of LoRA, by source, at the last epoch."""
-    grid = [r for r in found.paper if r.kind == "grid" and r.batch_size == 16]
+    grid = grid_at_16(found.paper)
     full = {r.learning_rate: r.dev_loss for r in grid if not r.rank}
     by_rank = [{r.learning_rate: r.dev_loss for r in grid if r.rank == rank} for rank in {r.rank for r in grid} - {0}]
     rates = {"the paper": (highest_rate(full), max(map(highest_rate, by_rank)))}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from frugal_lib import published
+from frugal_lib.released import grid_at_16
 from frugal_lib.report.lora import Arm, LoraResults, gain, gap, last
 from frugal_lib.report.lora_paper import visible_from, visible_pairs
 from frugal_lib.report.sonnets import cell, rate_text
@@ -54,8 +55,7 @@ def higher(difference: Interval) -> str:
 
 def best_paper(found: LoraResults, adapters: bool) -> float:
     """The lowest dev loss of the paper's runs at batch size 16."""
-    grid = [r for r in found.paper if r.kind == "grid" and r.batch_size == 16]
-    return min(run.dev_loss for run in grid if bool(run.rank) == adapters)
+    return min(run.dev_loss for run in grid_at_16(found.paper) if bool(run.rank) == adapters)
 
 
 def table3() -> pd.DataFrame:
