@@ -69,7 +69,7 @@ def sweep(
         typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
     states = [record.status for record in records]
-    counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "failed") if s in states)
+    counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "unsupported", "failed") if s in states)
     typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")
     if "failed" in states:
         raise typer.Exit(1)
@@ -78,19 +78,18 @@ def sweep(
 @app.command()
 def benchmark(
     chapter: Annotated[
-        str, typer.Argument(help="baseline: speed of a sonnet run; lora: a step by method.")
+        str, typer.Argument(help="baseline: a sonnet run; lora: a step by method; quantization: generation by format.")
     ] = "baseline",
     profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
 ) -> None:
-    """Training speed, beside this machine's matrix products or by method. Let nothing else run meanwhile."""
-    from frugal_lib import benchmark as speed
-    from frugal_lib import steps
+    """Speed of training or generation on this machine. Let nothing else run meanwhile."""
+    from frugal_lib import benchmark, speed, steps
     from frugal_lib.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
 
-    chapters = {"baseline": speed, "lora": steps}
+    chapters = {"baseline": benchmark, "lora": steps, "quantization": speed}
     if chapter not in chapters:
         raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(chapters)}.")
     try:

@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
+from frugal_lib import quantize
 from frugal_lib.runs import Run
 
 # Which linear layers get an adapter, as what PEFT matches against their full names.
@@ -54,7 +55,21 @@ def lora(model: nn.Module, run: Run) -> PeftModel:
         return get_peft_model(model, config)
 
 
-METHODS = {"full": full, "last-layer": last_layer, "lora": lora}
+def qaft(model: nn.Module, run: Run) -> nn.Module:
+    """Every parameter is trainable, and the blocks compute with weights rounded to `run.format`; changed in place."""
+    return full(quantize.prepare(model, run.format), run)
+
+
+def qlora(model: nn.Module, run: Run) -> PeftModel:
+    """Adapters as in `lora`, beside layers that are stored in NF4.
+
+    Source: Dettmers et al. 2023, "QLoRA: Efficient finetuning of quantized LLMs".
+    """
+    model.requires_grad_(False)  # bitsandbytes adds a bias in place
+    return lora(quantize.convert(model, "nf4", model.device.type), run)
+
+
+METHODS = {"full": full, "last-layer": last_layer, "lora": lora, "qaft": qaft, "qlora": qlora}
 
 
 def adapt(model: nn.Module, run: Run) -> nn.Module:

@@ -6,7 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frugal_lib import choose, classify, data, describe, labelled, lora, models, released, runs, sonnets
+from frugal_lib import (
+    choose,
+    classify,
+    data,
+    describe,
+    labelled,
+    lora,
+    models,
+    quantization,
+    quantized,
+    released,
+    runs,
+    sonnets,
+)
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Result, Run
 from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain
@@ -16,7 +29,9 @@ Sweep = Callable[[list[Run]], list[Record]]
 
 
 def compute(run: Run, device: str) -> Result:
-    """The result of any run, by its method and task."""
+    """The result of any run, by its method and task; chapter 3's have a weight format or checks of generality."""
+    if run.pairs or run.format != "fp32":
+        return quantized.compute(run, device)
     by_method = {"data": describe, "released-sweep": released}
     return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
 
@@ -129,7 +144,11 @@ def spot_run(runs: Sequence[Run]) -> Run:
     return max(sonnet, key=lambda run: (run.learning_rate, -run.seed))
 
 
-CHAPTERS = {"baseline": Chapter(baseline, spot_run), "lora": Chapter(lora.chapter, lora.spot_run)}
+CHAPTERS = {
+    "baseline": Chapter(baseline, spot_run),
+    "lora": Chapter(lora.chapter, lora.spot_run),
+    "quantization": Chapter(quantization.chapter, quantization.spot_run),
+}
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:

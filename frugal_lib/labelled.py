@@ -1,4 +1,4 @@
-"""Sentences and question pairs with labels: SST, CFIMDB and Quora, and what stands in for them.
+"""Sentences and pairs with labels: SST, CFIMDB, Quora and MRPC, and what stands in for them.
 
 Each task has editions, the first of which this machine can have when a profile asks for the
 `available` one:
@@ -7,6 +7,8 @@ Each task has editions, the first of which this machine can have when a profile 
 - `quora`: `two-sources`, two public sets of Quora pairs from `FRUGAL_DATA_DIR`, one to train on
   and one to measure on; or `written`, a stand-in. `paper` (404,298 pairs) is downloaded only
   where a profile names it.
+- `mrpc`, which nothing is trained on: `released`, Microsoft's sentence pairs from
+  `FRUGAL_DATA_DIR`; or `edited`, a stand-in.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ CLASSES = {
     "sst": ("very negative", "negative", "neutral", "positive", "very positive"),
     "cfimdb": ("negative", "positive"),
     "quora": ("no", "yes"),
+    "mrpc": ("no", "yes"),
 }
 RELEASED = {
     "sst": {
@@ -52,6 +55,10 @@ TWO_SOURCES = {
     "quora/deep1994_test.csv": "4d10991093d7cf3214b33008be7bb7be1bc43df56f052ae3aa92a58a0f0867c1",
     "quora/cs224n_minbert_dev.csv": "03990a4dbcc362964fa7601e9ceef44124f7ea23ad41390c3e23d5e3258881c6",
 }
+MRPC = {
+    "mrpc/mrpc_train.csv": "3ab47997ad8c44501ca5dbf268fb3e9f13abcc64d2643f0e13f2f5d8b535e953",
+    "mrpc/mrpc_test.csv": "2b80c7338c2c07db900cb2b42000fb215de6763e45f13034ee8cff7198e58c30",
+}
 SOURCES = {
     ("sst", "released"): "the paper's files of the Stanford Sentiment Treebank",
     ("sst", "vader"): "a stand-in: SST's sentences with the human ratings of VADER, cut into five classes",
@@ -60,6 +67,8 @@ SOURCES = {
     ("quora", "paper"): "the paper's files of Quora question pairs",
     ("quora", "two-sources"): "two public sets of Quora question pairs, one to train on, the other to measure on",
     ("quora", "written"): "a stand-in: question pairs written for this project",
+    ("mrpc", "released"): "the Microsoft Research Paraphrase Corpus",
+    ("mrpc", "edited"): "a stand-in: sentences of editorials beside themselves with words left out, or beside the next",
 }
 
 
@@ -84,16 +93,17 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Columns:
-    """How a file names its columns, and what parts them."""
+    """How a file names its columns, and what parts them. Where `id` is empty, the number of the line is the id."""
 
     text: str
     label: str = ""
     pair: str = ""
     delimiter: str = "\t"
+    id: str = "id"
 
     @property
     def names(self) -> list[str]:
-        return [name for name in ("id", self.text, self.pair, self.label) if name]
+        return [name for name in (self.id, self.text, self.pair, self.label) if name]
 
 
 def read_examples(path: Path, columns: Columns, classes: int, strict: bool = True) -> tuple[Example, ...]:
@@ -114,7 +124,7 @@ def read_examples(path: Path, columns: Columns, classes: int, strict: bool = Tru
     broken = 0
     for row in rows:
         try:
-            example = one_example(row, columns, classes)
+            example = one_example(row | {"": str(rows.line_num)}, columns, classes)
             if example.id in found:
                 raise ValueError(f"id {example.id!r} was there before; give each line an id of its own")
             found[example.id] = example
@@ -136,7 +146,7 @@ def one_example(row: dict, columns: Columns, classes: int) -> Example:
         name = columns.pair if text else columns.text
         raise ValueError(f"{name} is empty; fill it in or remove the line")
     label = None if not columns.label else parse_label(row[columns.label], columns.label, classes)
-    return Example(row["id"], text, label, pair)
+    return Example(row[columns.id], text, label, pair)
 
 
 def parse_label(text: str, name: str, classes: int) -> int:
@@ -196,6 +206,18 @@ def two_sources(task: str) -> Labelled:
     return Labelled(task, "two-sources", without(train, questions(measured)), dev, test)
 
 
+def mrpc(task: str) -> Labelled:
+    """Sentence pairs of news as Microsoft split them: train and test, no dev."""
+    folder = fetch.data_dir()
+    if not folder:
+        raise DataError("mrpc: its files are read from FRUGAL_DATA_DIR; set it, or take another edition.")
+    columns = Columns("sentence1", "is_paraphrase", "sentence2", ",", id="")
+    train, test = (
+        scattered(read_examples(fetch.verified(folder / name, sha256), columns, 2)) for name, sha256 in MRPC.items()
+    )
+    return Labelled(task, "released", train, (), test)
+
+
 def paper_quora(task: str) -> Labelled:
     """The paper's own Quora files, from the network, verified by git's name of their content."""
     paths = [
@@ -228,6 +250,7 @@ LOADERS: dict[str, dict[str, Callable[[str], Labelled]]] = {
         "paper": paper_quora,
         "written": stand_in("written", standins.written),
     },
+    "mrpc": {"released": mrpc, "edited": stand_in("edited", standins.edited)},
 }
 
 
@@ -254,10 +277,11 @@ def available_edition(task: str) -> str:
 def edition_digest(task: str, edition: str) -> str:
     """Twelve hex digits that name the data of an edition, from pinned hashes alone."""
     hashes = {
-        "released": lambda: list(RELEASED[task].values()),
+        "released": lambda: list((RELEASED | {"mrpc": MRPC})[task].values()),
         "two-sources": lambda: list(TWO_SOURCES.values()),
         "paper": lambda: list(QUORA_BLOBS.values()),
         "vader": lambda: [standins.VADER.sha256],
+        "edited": lambda: [standins.VADER.sha256],
         "written": lambda: [fetch.file_sha256(standins.PAIRS)],
     }
     return digest(hashes[edition]())

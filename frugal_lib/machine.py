@@ -25,6 +25,8 @@ PACKAGES = (
     "tokenizers",
     "peft",
     "accelerate",
+    "bitsandbytes",
+    "torchao",
     "numpy",
     "scikit-learn",
     "sacrebleu",
@@ -32,6 +34,10 @@ PACKAGES = (
     "frugal-gpt2",
 )
 ROOT = Path(__file__).parents[1]
+
+
+class Unsupported(Exception):
+    """Something that this device cannot run: one sentence for the user."""
 
 
 def pick_device(device: str = "auto") -> str:

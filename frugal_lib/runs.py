@@ -55,6 +55,9 @@ class Run:
     rank: int = 0
     alpha: float = 0.0
     modules: str = ""
+    format: str = "fp32"
+    pairs: int = 0
+    pair_sets: str = ""
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -78,9 +81,11 @@ class Run:
         """
         base = f"-{self.base}" if self.base and self.chapter != "baseline" else ""
         adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
+        format = "" if self.format == "fp32" else f"-{self.format}"
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
-        return f"{self.chapter}/{self.task}{base}-{self.method}{adapter}-{edition}{rate}s{self.seed}-{self.key}.json"
+        name = f"{self.task}{base}-{self.method}{format}{adapter}-{edition}{rate}s{self.seed}-{self.key}.json"
+        return f"{self.chapter}/{name}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Record:
-    """A run and what came of it. `status` is `ok`, `diverged` or `failed` (then `error` says why)."""
+    """A run and what came of it.
+
+    `status` is `ok`, `diverged`, `unsupported` (by the device) or `failed`; `error` says why.
+    """
 
     run: Run
     status: str
@@ -174,6 +182,9 @@ def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto
             result, status, error = compute(run, device), "ok", ""
         except Diverged as diverged:
             result, status, error = Result({}, history=diverged.history), "diverged", str(diverged)
+        except machine.Unsupported as unsupported:
+            result, status, error = Result({}), "unsupported", str(unsupported)
+            print(f"{run.path}: {error}", file=sys.stderr)
         except DataError:
             raise  # says nothing of the run, only that this machine lacks the data
         except Exception as problem:  # a failed run is a record too: the sweep goes on
@@ -183,10 +194,17 @@ def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto
     return Record(run, status, result.metrics, result.examples, result.history, meter.environment(), error)
 
 
+def is_missing(record: Record | None, device: str, retry: bool) -> bool:
+    """Whether a run is to be computed: it never was, or failed and is tried again, or only another device could not."""
+    if record is None or (retry and record.status == "failed"):
+        return True
+    return record.status == "unsupported" and record.environment["device"] != machine.pick_device(device)
+
+
 def run_and_write(run: Run, compute: Callable, results: Path, device: str, retry: bool) -> tuple[Record, bool]:
     """The record of `run` and whether it was computed now: another process may have been first."""
     record = read(run, results)
-    if record and not (retry and record.status == "failed"):
+    if not is_missing(record, device, retry):
         return record, False
     record = execute(run, compute, device)
     write(record, results)
@@ -211,7 +229,7 @@ def sweep(
         retry: compute runs again whose record says `failed`.
     """
     found = {run: read(run, results) for run in runs}
-    missing = [r for r in found if found[r] is None or (retry and found[r].status == "failed")]
+    missing = [run for run in found if is_missing(found[run], device, retry)]
     if workers is None:
         workers = 1 if machine.pick_device(device) == "cuda" else os.cpu_count() or 1
     jobs = [delayed(run_and_write)(run, compute, results, device, retry) for run in missing]
@@ -227,7 +245,7 @@ def progress(done: Iterator[tuple[Record, bool]], total: int, workers: int) -> I
     started, bad = time.perf_counter(), 0
     for number, (record, fresh) in enumerate(done, start=1):
         left = (time.perf_counter() - started) / number * (total - number) / 60
-        bad += record.status != "ok"
+        bad += record.status in ("failed", "diverged")
         note = "" if fresh else " (by another process)"
         print(
             f"[{number}/{total}] {record.status:8} {record.run.path}{note}; {min(workers, total - number)} running, "

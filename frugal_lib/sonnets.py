@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from torch import nn
 
 from frugal_lib import adapt, data, generate, likelihood, models, score, train
 from frugal_lib.data import GIVEN_LINES, Sonnet
@@ -17,9 +18,7 @@ SPLITS = ("dev", "test")
 
 def compute(run: Run, device: str) -> Result:
     """The result of one run of this task; `method` is `base`, a key of `adapt.METHODS`, a floor or `floor-draws`."""
-    sonnets = data.load_sonnets(run.edition)
-    training = sonnets.train[: run.train_limit]
-    held_out = {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
+    training, held_out = splits_of(run)
     if run.method == "floor-draws":
         return draws(run, held_out["dev"], training)
     if run.method in FLOORS:
@@ -28,23 +27,41 @@ def compute(run: Run, device: str) -> Result:
     return model_result(run, device, training, held_out)
 
 
+def splits_of(run: Run) -> tuple[Sequence[Sonnet], dict[str, Sequence[Sonnet]]]:
+    """The sonnets to train on, and those held out by split, cut to the run's limits."""
+    sonnets = data.load_sonnets(run.edition)
+    return sonnets.train[: run.train_limit], {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
+
+
 def model_result(run: Run, device: str, training: Sequence[Sonnet], held_out: dict[str, Sequence[Sonnet]]) -> Result:
     """Load the base, fine-tune it where the run says so, then write and score completions."""
     tokenizer = models.load_tokenizer(run.base)
+    model, history, sizes = trained(run, device, tokenizer, training, held_out["dev"])
+    result = scored(run, adapt.merge(model), tokenizer, held_out)
+    return Result(result.metrics | sizes, result.examples, history)
+
+
+def trained(
+    run: Run, device: str, tokenizer, training: Sequence[Sonnet], dev: Sequence[Sonnet]
+) -> tuple[nn.Module, list[dict], dict[str, float]]:
+    """The run's model, adapters still apart, with its history and how large it is and how long it took."""
     model = models.load_model(run.base, run.dropout).to(device)
     history: list[dict] = []
     sizes = {"parameters": model.num_parameters()}
     if run.method != "base":
         model = adapt.adapt(model, run)
         sizes["trainable_parameters"] = adapt.trainable_parameters(model)
-        history, sizes["train_seconds"] = fine_tune(run, device, model, tokenizer, training, held_out["dev"])
+        history, sizes["train_seconds"] = fine_tune(run, device, model, tokenizer, training, dev)
         sizes["saved_bytes"] = adapt.saved_bytes(model)
-        model = adapt.merge(model)
-    scored = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
-    losses = {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in scored.items()}
+    return model, history, sizes
+
+
+def scored(run: Run, model: nn.Module, tokenizer, held_out: dict[str, Sequence[Sonnet]]) -> Result:
+    """Likelihood of the true continuations, and completions with their scores."""
+    known = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
+    losses = {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in known.items()}
     texts = {name: completions(run, model, tokenizer, name, split) for name, split in held_out.items()}
-    result = collect(held_out, texts, losses)
-    return Result(result.metrics | sizes, result.examples, history)
+    return collect(held_out, texts, losses)
 
 
 def fine_tune(

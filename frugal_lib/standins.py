@@ -1,4 +1,4 @@
-"""What stands in for SST, CFIMDB and Quora on a machine with nothing but a package index."""
+"""What stands in for SST, CFIMDB, Quora and MRPC on a machine with nothing but a package index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ VADER = Package(
     "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a",
 )
 VADER_ARCHIVE = "vaderSentiment-0.5/additional_resources/hutto_ICWSM_2014.tar.gz"
-VADER_MEMBER = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+REVIEWS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+EDITORIALS = "hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt"
 PAIRS = Path(__file__).parent / "assets" / "question_pairs.csv"
 
 
@@ -33,6 +34,14 @@ class Example:
     pair: str = ""
 
 
+def vader_rows(member: str) -> list[list[str]]:
+    """The rows of one of VADER's files: id, mean rating, text."""
+    with zipfile.ZipFile(fetch.package_file(VADER)) as package:
+        archive = io.BytesIO(package.read(VADER_ARCHIVE))
+    with tarfile.open(fileobj=archive) as inner:
+        return [line.split("\t") for line in inner.extractfile(member).read().decode("utf-8").splitlines()]
+
+
 def vader(task: str) -> Iterator[Example]:
     """SST's sentences (Rotten Tomatoes) with the mean rating of VADER's raters, cut into classes.
 
@@ -40,12 +49,8 @@ def vader(task: str) -> Iterator[Example]:
     parts, as SST's authors cut theirs; for `cfimdb` in two at zero, and a rating of zero is left
     out. A sentence that comes twice is taken once.
     """
-    with zipfile.ZipFile(fetch.package_file(VADER)) as package:
-        archive = io.BytesIO(package.read(VADER_ARCHIVE))
-    with tarfile.open(fileobj=archive) as inner:
-        lines = inner.extractfile(VADER_MEMBER).read().decode("utf-8").splitlines()
     seen = set()
-    for number, rating, text in (line.split("\t") for line in lines):
+    for number, rating, text in vader_rows(REVIEWS):
         label = rating_class(float(rating), task)
         if label is not None and text.lower() not in seen:
             seen.add(text.lower())
@@ -64,3 +69,12 @@ def written(task: str) -> Iterator[Example]:
     with PAIRS.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=1):
             yield Example(str(number), row["question1"], int(row["is_duplicate"]), row["question2"])
+
+
+def edited(task: str) -> Iterator[Example]:
+    """Sentences of editorials beside themselves with every fifth word left out (1), or beside the next one (0)."""
+    rows = [(number, text) for number, _, text in vader_rows(EDITORIALS) if len(text.split()) > 7]
+    for (number, text), (_, following) in zip(rows[::2], rows[1::2], strict=False):
+        words = text.split()
+        yield Example(f"{number}-yes", text, 1, " ".join(w for i, w in enumerate(words) if i % 5 != 3))
+        yield Example(f"{number}-no", text, 0, following)

@@ -43,16 +43,16 @@ def window_nats(model: GPT2LMHeadModel, ids: np.ndarray, batch_size: int = 8) ->
     result = np.empty(len(ids) - 1)
     for i in range(0, len(windows), batch_size):
         batch = torch.nn.utils.rnn.pad_sequence(windows[i : i + batch_size], batch_first=True, padding_value=IGNORED)
-        inputs = batch[:, :-1].clamp(min=0)
+        inputs = batch[:, :-1].clamp(min=0).to(model.device)
         logits = model(inputs, attention_mask=torch.ones_like(inputs)).logits
-        labels = batch[:, 1:]
+        labels = batch[:, 1:].to(model.device)
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
         ).view_as(labels)
         for start, row in zip(starts[i : i + batch_size], losses, strict=True):
             skip = size // 2 if start else 0
             end = min(size, len(result) - start)
-            result[start + skip : start + end] = row[skip:end].numpy()
+            result[start + skip : start + end] = row[skip:end].cpu().numpy()
     return result
 
 

@@ -1,0 +1,123 @@
+"""Chapter 3: which runs answer what a weight format costs, on the task and off it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from frugal_lib import choose, data, fetch, labelled, lora, models, other_text, sonnet_runs
+from frugal_lib.profiles import Profile, QuantizationGrid
+from frugal_lib.runs import Record, Run
+
+Sweep = Callable[[list[Run]], list[Record]]
+STAND_INS = {"quora": "written", "mrpc": "edited"}
+
+
+def pair_editions(profile: Profile) -> dict[str, str]:
+    """Which edition of each set of pairs the checks are made on, on this machine."""
+    wanted = profile.labelled["quora"].edition
+    quora = labelled.available_edition("quora") if wanted == "available" else wanted
+    available = profile.edition == "available"
+    return {"quora": quora, "mrpc": labelled.available_edition("mrpc") if available else "released"}
+
+
+def on_pairs(run: Run, editions: dict[str, str], pairs: int) -> Run:
+    """The run with checks of generality on so many pairs of each set, and digests of all that it reads."""
+    hashes = [labelled.edition_digest(task, edition) for task, edition in editions.items()]
+    return replace(
+        run,
+        pairs=pairs,
+        pair_sets=" ".join(f"{task}/{edition}" for task, edition in editions.items()),
+        data_digest=fetch.digest([data.digest(run.edition), *hashes, *other_text.digest_parts()]),
+    )
+
+
+def without_checks(run: Run) -> Run:
+    """The run on the sonnets alone."""
+    return replace(run, pairs=0, pair_sets="", data_digest=data.digest(run.edition))
+
+
+def start(profile: Profile, base: str, seed: int) -> Run:
+    """What all runs of one base share: the base as it is, with all checks."""
+    run = replace(
+        sonnet_runs.base_run(profile, seed),
+        chapter="quantization",
+        base=base,
+        base_digest=models.base_digest(base),
+        samples=profile.quantization.bases[base].samples,
+    )
+    return on_pairs(run, pair_editions(profile), profile.quantization.pairs)
+
+
+def tuned(start: Run, grid: QuantizationGrid, dropout: float, method: str, rate: float, **more) -> Run:
+    """A fine-tuning run of one base."""
+    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience")}
+    return replace(start, method=method, learning_rate=rate, dropout=dropout, **settings, **more)
+
+
+def trained_runs(profile: Profile, base: str, seed: int) -> list[Run]:
+    """Everything that is trained at one seed: QLoRA, QAFT in each format at every rate, LoRA, full fine-tuning."""
+    plan, first = profile.quantization, start(profile, base, seed)
+    grid, dropout = plan.bases[base], profile.sonnets.dropout
+    adapter = {"rank": grid.rank, "alpha": grid.alpha, "modules": lora.ALL}
+    return [
+        tuned(first, grid, dropout, "qlora", grid.lora_learning_rate, format="nf4", **adapter),
+        *(
+            tuned(first, grid, dropout, "qaft", rate, format=format)
+            for format in plan.qaft_formats
+            for rate in grid.qaft_learning_rates
+        ),
+        tuned(first, grid, dropout, "lora", grid.lora_learning_rate, **adapter),
+        full_run(profile, base, seed),
+    ]
+
+
+def full_run(profile: Profile, base: str, seed: int) -> Run:
+    """Full fine-tuning of one base, in FP32."""
+    grid = profile.quantization.bases[base]
+    return tuned(start(profile, base, seed), grid, profile.sonnets.dropout, "full", grid.full_learning_rate)
+
+
+def format_runs(profile: Profile, base: str, seed: int) -> list[Run]:
+    """The fully fine-tuned model of one seed in every format; generality is checked of some."""
+    plan, full = profile.quantization, full_run(profile, base, seed)
+    runs = [replace(full, format=format) for format in plan.formats]
+    return [run if run.format in plan.checked_formats else without_checks(run) for run in runs]
+
+
+def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
+    """QAFT in each format at the rate that had the lowest dev loss, at the other seeds."""
+    arms: dict[tuple, list[Record]] = {}
+    for record in records:
+        if record.run.method == "qaft" and record.status == "ok":
+            arms.setdefault((record.run.base, record.run.format), []).append(record)
+    best = [min(found, key=choose.badness).run for found in arms.values()]
+    return [
+        replace(run, seed=run.seed + i) for run in best for i in range(1, profile.quantization.bases[run.base].seeds)
+    ]
+
+
+def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """What is trained at the first seed; the other seeds; and the first model of each seed in every format."""
+    plan = profile.quantization
+    seeds = {base: range(seed, seed + grid.seeds) for base, grid in plan.bases.items()}
+    first = [run for base in plan.bases for run in trained_runs(profile, base, seed)]
+    others = [run for base in plan.bases for i in seeds[base][1:] for run in trained_runs(profile, base, i)]
+    others = [run for run in others if run.method != "qaft"]
+    bases = [start(profile, base, seed) for base in plan.bases]
+    extra = [on_public_domain(spot_run(first))] if first[0].edition == "folger" else []
+    records = sweep([*first, *others, *bases, *extra])
+    formats = [run for base in plan.bases for i in seeds[base] for run in format_runs(profile, base, i)]
+    return records + sweep([*repeats(profile, records), *formats])
+
+
+def on_public_domain(run: Run) -> Run:
+    """The same run on what every machine has: the other edition of the sonnets, and stand-ins for the pairs."""
+    return on_pairs(sonnet_runs.on_public_domain(run), STAND_INS, run.pairs)
+
+
+def spot_run(runs: Sequence[Run]) -> Run:
+    """The cheapest run that has everything in it: QAFT on the last base, INT4 per channel where there is one."""
+    trained = [run for run in runs if run.method == "qaft"]
+    last = [run for run in trained if run.base == trained[-1].base]
+    return max(last, key=lambda run: (run.format == "int4-channel", run.learning_rate, -run.seed))
