@@ -32,7 +32,7 @@ def compute(run: Run, device: str) -> Result:
     """The result of any run, by its method and task; chapter 3's have a weight format or checks of generality."""
     if run.pairs or run.format != "fp32":
         return quantized.compute(run, device)
-    by_method = {"data": describe, "released-sweep": released}
+    by_method = {"data": describe, "released-sweep": released, "released-zero-shot": released}
     return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
 
 

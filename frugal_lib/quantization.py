@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from frugal_lib import choose, data, fetch, labelled, lora, models, other_text, sonnet_runs
+from frugal_lib import choose, data, fetch, labelled, lora, models, other_text, released, sonnet_runs
 from frugal_lib.profiles import Profile, QuantizationGrid
 from frugal_lib.runs import Record, Run
 
@@ -106,7 +106,8 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     others = [run for run in others if run.method != "qaft"]
     bases = [start(profile, base, seed) for base in plan.bases]
     extra = [on_public_domain(spot_run(first))] if first[0].edition == "folger" else []
-    records = sweep([*first, *others, *bases, *extra])
+    known = [sonnet_runs.floor_run(profile, seed), released.zero_shot_run()]
+    records = sweep([*first, *others, *bases, *extra, *known])
     formats = [run for base in plan.bases for i in seeds[base] for run in format_runs(profile, base, i)]
     return records + sweep([*repeats(profile, records), *formats])
 

@@ -1,4 +1,4 @@
-"""What the paper released of its own runs, read as data. So far: the 369 runs of its LoRA sweep."""
+"""What the paper released of its own runs, read as data: its LoRA sweep of 369 runs, its zero-shot answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from frugal_lib.runs import Result, Run, read
 
 SWEEP = "predictions/lora/sweep_results.json"
 SHA256 = "0439278fbde87f9af3d298fafab7ee0034be6efc5b5f768a9a7899be8396c0a6"
+ZERO_SHOT_SHA256 = "6ca93c3c59d0ecf9e00e09430056a286a6bc94d786d9b8743bbf51d41d85089b"  # of both: they are the same file
+ZERO_SHOT = ("predictions/transfer_from_sonnet_para_dev.csv", "predictions/transfer_gemini_flash_para_dev.csv")
 COMMITTED = ROOT / "results" / "micro"
 MODULES = {"all": "attention-mlp", "attn_attn_output": "attention"}
 
@@ -76,19 +78,42 @@ def sweep_run() -> Run:
     return Run("lora", "sonnets", "released-sweep", "released", fetch.digest([SHA256]), seed=0, samples=0)
 
 
+def zero_shot_run() -> Run:
+    """The run whose record counts the answers in the released zero-shot predictions."""
+    return Run("quantization", "quora", "released-zero-shot", "released", fetch.digest([ZERO_SHOT_SHA256]), 0, 0)
+
+
+def read_sweep() -> list[dict]:
+    """The released sweep, an example a run."""
+    path = fetch.released_file(SWEEP, SHA256)
+    return [asdict(entry) for entry in parse(fetch.read_text(path), str(path))]
+
+
+def read_zero_shot() -> list[dict]:
+    """How many pairs each file of predictions has, and how many of them it calls paraphrases."""
+    rows = []
+    for name in ZERO_SHOT:
+        path = fetch.released_file(name, ZERO_SHOT_SHA256)
+        answers = [line.rpartition(",")[2].strip() for line in fetch.read_text(path).splitlines()[1:] if line.strip()]
+        if not set(answers) <= {"0", "1"}:
+            raise DataError(f"{path}: a prediction is neither 0 nor 1; fetch the file again.")
+        rows.append({"file": name, "pairs": len(answers), "yes": answers.count("1")})
+    return rows
+
+
 def compute(run: Run, device: str) -> Result:
-    """The released sweep, an example a run: from the file, or from our committed record of it.
+    """What was released, from the file, or from our committed record of it.
 
     `metrics["from_file"]` says which of the two it was.
     """
+    reader = {"released-sweep": read_sweep, "released-zero-shot": read_zero_shot}[run.method]
     try:
-        path = fetch.released_file(SWEEP, SHA256)
+        rows = reader()
     except DataError:
         kept = None if fetch.data_dir() else read(run, COMMITTED)
         if kept is None:
             raise
         return Result({"runs": len(kept.examples), "from_file": 0}, kept.examples)
-    rows = [asdict(entry) for entry in parse(fetch.read_text(path), str(path))]
     return Result({"runs": len(rows), "from_file": 1}, rows)
 
 

@@ -91,6 +91,30 @@ def balanced_values(correct: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.mean(parts, axis=0)
 
 
+def auroc_values(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """AUROC shared out among its examples: values whose mean is the AUROC and whose spread is its uncertainty.
+
+    The variance of their mean is that of DeLong, DeLong & Clarke-Pearson 1988, so that two models on
+    the same examples can be compared by the differences of their values.
+
+    Args:
+        scores: higher for the second class, [examples].
+        labels: 0 or 1, [examples], both of them there.
+
+    Raises:
+        ValueError: only one class is there.
+    """
+    scores, labels = np.asarray(scores, float), np.asarray(labels)
+    yes, no = scores[labels == 1], scores[labels == 0]
+    if not (len(yes) and len(no)):
+        raise ValueError("an AUROC needs examples of both classes.")
+    wins = (yes[:, None] > no).astype(float) + 0.5 * (yes[:, None] == no)
+    auroc, values = wins.mean(), np.empty(len(scores))
+    values[labels == 1] = auroc + len(scores) / len(yes) * (wins.mean(axis=1) - auroc)
+    values[labels == 0] = auroc + len(scores) / len(no) * (wins.mean(axis=0) - auroc)
+    return values
+
+
 def detectable_difference(spread: float, items: int, level: float = 0.05, power: float = 0.8) -> float:
     """The smallest true difference that a paired test finds with a chance of `power`.
 

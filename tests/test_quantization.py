@@ -90,21 +90,8 @@ def test_formats_of_the_profiles_are_known_and_can_be_trained_for(name, tiny):
         assert quantize.FORMATS[format].by == "ours" and quantize.FORMATS[format].scale != "block"
 
 
-@pytest.fixture
-def smoke(monkeypatch, tmp_path):
-    """The runs of profile smoke on what every machine has, checkpoints in a folder of their own."""
-    monkeypatch.setattr(quantized.fetch, "cache_dir", lambda: tmp_path)
-    monkeypatch.setattr(quantization.sonnet_runs.data, "available_edition", lambda: "public-domain")
-    monkeypatch.setattr(quantization, "pair_editions", lambda profile: quantization.STAND_INS)
-    monkeypatch.setattr(quantized.fetch, "package_file", PACKAGE_FILE)
-    return load_profile("smoke")
-
-
-PACKAGE_FILE = quantized.fetch.package_file
-
-
 def kept(monkeypatch, path):
-    """The packages stay where they were, whatever the folder of the checkpoints."""
+    """Checkpoints go to a folder of the test's."""
     monkeypatch.setattr(quantized, "checkpoint", lambda run: path / f"{run.seed}.safetensors")
 
 
@@ -114,14 +101,13 @@ def test_formats_are_made_of_one_fine_tuning_that_is_trained_once(monkeypatch, t
     trained = []
     once = quantized.sonnets.trained
     monkeypatch.setattr(quantized.sonnets, "trained", lambda *a: trained.append(a[0].format) or once(*a))
-    results = {
-        name: quantized.compute(dataclasses.replace(run, format=name), "cpu") for name in ("fp64", "int4-tensor")
-    }
+    chosen = [dataclasses.replace(run, format=name) for name in ("fp64", "int4-tensor")]
+    results = {run.format: runs.execute(run, quantized.compute, "cpu") for run in chosen}
     assert trained == ["fp64"]
     assert results["fp64"].history == results["int4-tensor"].history
     assert results["int4-tensor"].metrics["dev_nll"] > results["fp64"].metrics["dev_nll"]
     assert results["int4-tensor"].metrics["file_bytes"] < results["fp64"].metrics["file_bytes"] / 2
-    plain = chapters.compute(dataclasses.replace(run, chapter="lora"), "cpu")
+    plain = runs.execute(dataclasses.replace(run, chapter="lora"), chapters.compute, "cpu")
     assert plain.metrics["dev_nll"] == pytest.approx(results["fp64"].metrics["dev_nll"], abs=1e-4)
 
 

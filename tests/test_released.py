@@ -61,3 +61,17 @@ def test_the_committed_record_is_what_the_file_says():
     kept = runs.read(released.sweep_run(), released.COMMITTED)
     assert result.metrics["from_file"] == 1
     assert [runs.rounded(row) for row in result.examples] == kept.examples
+
+
+@has_data
+def test_the_released_zero_shot_predictions_are_all_no():
+    rows = released.compute(released.zero_shot_run(), "cpu").examples
+    assert [(row["pairs"], row["yes"]) for row in rows] == [(40_429, 0)] * 2
+
+
+def test_a_broken_file_of_predictions_is_one_sentence(monkeypatch, tmp_path):
+    path = tmp_path / "predictions.csv"
+    path.write_text("id, Predicted_Is_Paraphrase\n1, 0\n2, yes\n")
+    monkeypatch.setattr(fetch, "released_file", lambda name, sha256: path)
+    with pytest.raises(DataError, match=r"predictions\.csv: a prediction is neither 0 nor 1; fetch the file again"):
+        released.read_zero_shot()

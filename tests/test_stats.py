@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from sklearn.metrics import roc_auc_score
 
 from frugal_lib.stats import (
+    auroc_values,
     balanced_values,
     best_quantile,
     detectable_difference,
@@ -112,3 +114,18 @@ def test_a_rank_correlation_is_spearmans_and_its_interval_covers():
 def test_too_few_or_equal_values_have_no_correlation(pairs):
     with pytest.raises(ValueError, match="at least four pairs that are not all alike"):
         rank_correlation(*pairs)
+
+
+def test_auroc_values_average_to_the_auroc_and_spread_as_delong_says():
+    rng = np.random.default_rng(0)
+    labels = (rng.random(200) < 0.3).astype(int)
+    scores = rng.normal(size=200) + labels
+    values = auroc_values(scores, labels)
+    assert values.mean() == pytest.approx(roc_auc_score(labels, scores))
+    draws = []
+    for _ in range(400):  # the spread of AUROC over fresh draws of examples
+        fresh = rng.normal(size=200) + labels
+        draws.append(roc_auc_score(labels, fresh))
+    assert values.std(ddof=1) / np.sqrt(200) == pytest.approx(np.std(draws), rel=0.2)
+    with pytest.raises(ValueError, match="both classes"):
+        auroc_values([1, 2], [1, 1])

@@ -35,6 +35,28 @@ from frugal_lib.report.lora_paper import (
     noise_table,
 )
 from frugal_lib.report.lora_training import failures, lora_how, overfit_table, tolerance_table
+from frugal_lib.report.quantization import quantization_results
+from frugal_lib.report.quantization_figures import (
+    generality_chart,
+    loss_by_format,
+    sizes_and_scores,
+    zero_shot_bars,
+)
+from frugal_lib.report.quantization_tables import (
+    balanced_table,
+    format_table,
+    generality_table,
+    head_table,
+    int4_table,
+    speed_table,
+)
+from frugal_lib.report.quantization_text import (
+    quantization_how,
+    speed_sentence,
+    unsupported_sentence,
+    zero_shot_sentence,
+)
+from frugal_lib.report.quantization_verdicts import quantization_sentence, quantization_verdicts
 from frugal_lib.report.sonnets import (
     chrf_table,
     finding,
@@ -56,6 +78,7 @@ __all__ = [
     "agreement_chart",
     "agreement_table",
     "alpha_table",
+    "balanced_table",
     "base_sentence",
     "best_of_chart",
     "best_of_sentence",
@@ -78,7 +101,12 @@ __all__ = [
     "failures",
     "family_table",
     "finding",
+    "format_table",
+    "generality_chart",
+    "generality_table",
+    "head_table",
     "how_measured",
+    "int4_table",
     "labelled_curves",
     "labelled_how",
     "labelled_rows",
@@ -87,6 +115,7 @@ __all__ = [
     "lora_how",
     "lora_results",
     "lora_verdicts",
+    "loss_by_format",
     "losses_by_rate",
     "module_table",
     "noise_table",
@@ -94,6 +123,10 @@ __all__ = [
     "overfit_table",
     "paraphrase_finding",
     "profile_table",
+    "quantization_how",
+    "quantization_results",
+    "quantization_sentence",
+    "quantization_verdicts",
     "question",
     "rank_gaps",
     "rank_table",
@@ -107,8 +140,11 @@ __all__ = [
     "sentiment_finding",
     "show",
     "side_by_side",
+    "sizes_and_scores",
     "sonnet_check",
     "source_line",
+    "speed_sentence",
+    "speed_table",
     "spot_sentence",
     "spot_table",
     "step_chart",
@@ -119,6 +155,9 @@ __all__ = [
     "table1",
     "tolerance_table",
     "training_environment",
+    "unsupported_sentence",
     "verdict_sentence",
     "verdict_table",
+    "zero_shot_bars",
+    "zero_shot_sentence",
 ]

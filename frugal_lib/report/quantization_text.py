@@ -1,0 +1,86 @@
+"""The sentences of chapter 3 whose numbers come from records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from frugal_lib import published
+from frugal_lib.labelled import SOURCES
+from frugal_lib.report.quantization import FORMAT_NAMES, QuantizationResults
+from frugal_lib.report.quantization_tables import ALIKE, heads, majority_share
+from frugal_lib.report.sonnets import rate_text
+from frugal_lib.runs import Record
+
+
+def quantization_how(found: QuantizationResults) -> str:
+    """What was trained how, and what the checks were made on."""
+    lines = []
+    for base in found.bases:
+        full, rates = found.full(base), sorted({r.run.learning_rate for r in found.tried if r.run.base == base})
+        kept = {arm.format: arm.records[0].run.learning_rate for arm in found.qaft(base)}
+        run, adapter = full.records[0].run, found.arm(base, "lora")
+        lines.append(
+            f"`{base}` ({full.fact('parameters') / 1e6:.1f} M parameters, {len(full.records)} seeds): full fine-tuning "
+            f"at {rate_text(run.learning_rate)}, "
+            + (f"LoRA and QLoRA of rank {adapter.records[0].run.rank} at "
+               f"{rate_text(adapter.records[0].run.learning_rate)}, " if adapter else "")
+            + f"QAFT at the rate of the lowest dev loss of {', '.join(map(rate_text, rates))} ("
+            + ", ".join(f"{FORMAT_NAMES[name]} {rate_text(rate)}" for name, rate in kept.items())
+            + f"); batch size {run.batch_size}, at most {run.epochs} epochs, patience {run.patience}"
+        )  # fmt: skip
+    run = found.full(found.bases[0]).records[0].run
+    sets = "; ".join(SOURCES[tuple(name.split("/"))] for name in run.pair_sets.split())
+    return (
+        f"*How it was measured.* {'. '.join(lines)}. QAFT starts from the base, as full fine-tuning does: only the "
+        f"rounding differs. Generality: {run.pairs} pairs of each set to train a probe on and as many to ask about "
+        f"({sets}). Intervals are 95 %, with items and seeds both taken as random; differences are paired by both."
+    )
+
+
+def unsupported_sentence(found: QuantizationResults) -> str:
+    """What the device that made the records cannot run."""
+    reasons = sorted({record.error for record in found.unsupported})
+    if not reasons:
+        return "The device that made the records could run every format."
+    return "Not run on the device that made the records: " + " ".join(reasons)
+
+
+def zero_shot_sentence(found: QuantizationResults) -> str:
+    """What the paper's zero-shot accuracies are, by its released answers and by our untrained heads."""
+    accuracy = published.table("figure5_zero_shot").set_index("bar")["value"]
+    full, trained = (
+        accuracy[f"paraphrase accuracy, zero-shot from sonnet {name}"] for name in ("full FT", "QAFT INT8")
+    )
+    rows, no = found.zero_shot.examples, majority_share(found)
+    answers = " and ".join(f"{row['pairs']:,} pairs, of which {row['yes']:,} are called paraphrases" for row in rows)
+    arm = found.full(found.bases[0])
+    same, seen = heads(arm)["same"], heads(arm)["accuracy"]
+    near = np.mean((np.abs(seen - no) <= 0.01) | (np.abs(seen - 1 + no) <= 0.01))
+    return (
+        f"The paper reports an accuracy of {full:.4f} after full fine-tuning and {trained:.4f} after QAFT; the two add "
+        f"up to {full + trained:.4f}. Its released zero-shot answers, of two models, are {answers}: a constant, and "
+        f"one and the same file. On `{arm.base}` after "
+        f"full fine-tuning, {100 * np.mean(same >= ALIKE):.0f} % of {len(same):,} untrained heads give at least "
+        f"{100 * ALIKE:.0f} % of the pairs the same answer, and {100 * near:.0f} % of them score within a point of "
+        f"{no:.3f} or {1 - no:.3f}, the shares of the two labels among our pairs. Which of the two it is, the "
+        f"draw of the head decides."
+    )  # fmt: skip
+
+
+def speed_sentence(record: Record) -> str:
+    """What was timed, and what a number of this device means."""
+    place, run = record.environment, record.run
+    where = f"{place['device_name']}, {place['threads']} thread" + "s" * (place["threads"] != 1)
+    meaning = (
+        "These are times on a CPU. It has no products of its own for narrow weights: they are made FP32 again at every "
+        "step, which costs more than it saves, and FP16 and BF16 are computed with as they are, which is slow. What "
+        "is saved here is memory. A GPU, whose speed is that of reading weights, gains from narrow ones; that is not "
+        "measured here."
+        if place["device"] == "cpu"
+        else "These are times on a GPU, with the kernels of bitsandbytes and torchao where a format is theirs."
+    )
+    return (
+        f"Greedy generation of {record.metrics['tokens']} tokens behind the first lines of dev sonnets, base "
+        f"`{run.base}`, {where}; FP32 matrix products run at {record.metrics['gemm_gflops']:.0f} GFLOP/s there. "
+        f"{meaning} The paper's numbers are of GPT-2 Small on an L4 at batch size 8."
+    )

@@ -1,0 +1,191 @@
+"""The paper's claims about quantization and what the records say of them. No verdict is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frugal_lib import choose, published
+from frugal_lib.quantize import FORMATS
+from frugal_lib.report.quantization import FORMAT_NAMES, MEASURES, Arm, QuantizationResults, gain, gap
+from frugal_lib.report.sonnets import cell
+from frugal_lib.report.verdicts import CONTRADICTED, MARGIN, OPEN, SUPPORTED, Verdict, higher, lower, not_worse
+from frugal_lib.stats import Interval
+
+DAMAGE_LEVEL = 1 - 0.05 / len(MEASURES)  # of each interval, so that all of them hold together (Bonferroni)
+
+
+def printed(format: str, column: str) -> float | None:
+    """A number of the paper's Figure 2."""
+    return published.value("figure2_quantization", column, format=format)
+
+
+def first_loss(arm: Arm) -> float:
+    """Dev loss at the first seed, by which a format is chosen where several could be."""
+    return choose.badness(arm.records[0])
+
+
+def four_bits(found: QuantizationResults, base: str, method: str) -> list[Arm]:
+    """The INT4 and NF4 arms of one way of training."""
+    arms = found.formats(base) if method == "full" else found.qaft(base)
+    return [arm for arm in arms if FORMATS[arm.format].bits == 4]
+
+
+def against(name: str, difference: Interval) -> str:
+    """A difference in test loss, in words."""
+    return f"{name}, test: {cell(difference, 3, '+')} nats per token"
+
+
+def margin_text(margin: float) -> str:
+    """What counts as a match."""
+    text = f"{margin:+.3f}".replace("-", "−")
+    return f"a match is at most {text}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
+
+
+def keeps_quality(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
+    """A format without further training keeps the fine-tuned model's quality."""
+    arm, full, won = found.arm(base, "full", format), found.full(base), gain(found, base, "test")
+    if arm is None:
+        return None
+    difference, scores = gap(arm, full, "test"), (printed(paper_name, "ptq_chrf"), printed("FP32", "ptq_chrf"))
+    return Verdict(
+        f"{paper_name} weights keep the quality of fine-tuning",
+        base,
+        f"chrF {scores[0]:.2f} against {scores[1]:.2f} in FP32",
+        f"{against(f'{FORMAT_NAMES[format]} minus FP32', difference)}; {margin_text(MARGIN * won.mean)}",
+        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,
+    )
+
+
+def collapses(found: QuantizationResults, base: str) -> Verdict | None:
+    """INT4 per tensor without QAFT collapses: the tuned model becomes worse than the base never tuned."""
+    arm, untuned = found.arm(base, "full", "int4-tensor"), found.untuned(base)
+    if arm is None:
+        return None
+    difference = gap(arm, untuned, "test")
+    return Verdict(
+        "INT4 collapses without QAFT (one scale per tensor, as in the paper)",
+        base,
+        f"chrF {printed('INT4', 'ptq_chrf'):.2f} against {printed('FP32', 'ptq_chrf'):.2f} in FP32",
+        f"{against('the tuned model in INT4 minus the base never tuned', difference)}; against the tuned model in "
+        f"FP32: {cell(gap(arm, found.full(base), 'test'), 3, '+')}",
+        higher(difference),
+    )
+
+
+def needs(found: QuantizationResults, base: str) -> Verdict | None:
+    """INT4 needs QAFT: even with the best scale, INT4 without it misses the quality, and with it does better.
+
+    Contradicted where the best four-bit format without QAFT matches full fine-tuning.
+    """
+    plain, trained = four_bits(found, base, "full"), four_bits(found, base, "qaft")
+    if not (plain and trained):
+        return None
+    best, best_trained = min(plain, key=first_loss), min(trained, key=first_loss)
+    won = gain(found, base, "test")
+    missing, helped = gap(best, found.full(base), "test"), gap(best, best_trained, "test")
+    keeps = not_worse(missing, MARGIN * won.mean)
+    verdict = CONTRADICTED if keeps == SUPPORTED else higher(helped) if keeps == CONTRADICTED else OPEN
+    return Verdict(
+        "INT4 needs QAFT, whatever the scale",
+        base,
+        f"chrF {printed('INT4', 'ptq_chrf'):.2f} without, {printed('INT4', 'qaft_chrf'):.2f} with QAFT; one scale per "
+        "tensor was tried",
+        f"{against(f'the best without, {FORMAT_NAMES[best.format]}, minus FP32', missing)}; minus the best with QAFT, "
+        f"{FORMAT_NAMES[best_trained.format]}: {cell(helped, 3, '+')}; {margin_text(MARGIN * won.mean)}",
+        verdict if won.low > 0 else OPEN,
+    )
+
+
+def restores(found: QuantizationResults, base: str) -> Verdict | None:
+    """QAFT at INT4 per tensor is better than quantizing afterwards to the same format."""
+    trained, plain = found.arm(base, "qaft", "int4-tensor"), found.arm(base, "full", "int4-tensor")
+    if not (trained and plain):
+        return None
+    difference = gap(trained, plain, "test")
+    return Verdict(
+        "QAFT restores INT4 (one scale per tensor)",
+        base,
+        f"chrF {printed('INT4', 'qaft_chrf'):.2f} against {printed('INT4', 'ptq_chrf'):.2f}",
+        against("with QAFT minus without", difference),
+        lower(difference),
+    )
+
+
+def keeps_task(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
+    """QAFT keeps the target task."""
+    arm, won = found.arm(base, "qaft", format), gain(found, base, "test")
+    if arm is None:
+        return None
+    difference = gap(arm, found.full(base), "test")
+    return Verdict(
+        f"QAFT at {paper_name} keeps the task",
+        base,
+        f"chrF {printed(paper_name, 'qaft_chrf'):.2f} against {printed('FP32', 'ptq_chrf'):.2f} in FP32",
+        f"{against(f'QAFT, {FORMAT_NAMES[format]}, minus full fine-tuning', difference)}; "
+        f"{margin_text(MARGIN * won.mean)}",
+        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,
+    )
+
+
+def damage_words(worse: Interval, margin: float) -> str:
+    """Is a measure damaged? As `not_worse`, asked the other way: not by more than the margin contradicts damage."""
+    return {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}[not_worse(worse, margin)]
+
+
+def all_damage(words: Sequence[str]) -> str:
+    """Is generality damaged? Yes where one measure is, no where every measure is not."""
+    if SUPPORTED in words:
+        return SUPPORTED
+    return CONTRADICTED if set(words) == {CONTRADICTED} else OPEN
+
+
+def damages(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
+    """QAFT damages generality, beyond what full fine-tuning does: six measures, corrected for their number."""
+    arm, full = found.arm(base, "qaft", format), found.full(base)
+    if arm is None:
+        return None
+    worse = {measure: measure.damage(arm, full, DAMAGE_LEVEL) for measure in MEASURES}
+    words = [damage_words(difference, measure.margin) for measure, difference in worse.items()]
+    accuracy = published.table("figure5_zero_shot").set_index("bar")["value"]
+    before, after = (
+        accuracy[f"paraphrase accuracy, zero-shot from sonnet {tuned}"] for tuned in ("full FT", "QAFT INT8")
+    )
+    parts = [f"{m.name} {cell(difference, 3, '+')}" for m, difference in worse.items()]
+    return Verdict(
+        f"QAFT at {paper_name} damages generality",
+        base,
+        f"zero-shot accuracy {after:.4f} against {before:.4f}, by a head that was never trained",
+        f"worse than full fine-tuning by (AUROC or bits per character, six intervals that hold together): "
+        f"{'; '.join(parts)}",
+        all_damage(words),
+    )  # fmt: skip
+
+
+def quantization_verdicts(found: QuantizationResults) -> list[Verdict]:
+    """Every claim of chapter 3 on every base; a claim whose runs a profile does not have is left out."""
+    claims = [
+        lambda base: keeps_quality(found, base, "bf16", "BF16"),
+        lambda base: keeps_quality(found, base, "fp8", "FP8"),
+        lambda base: keeps_quality(found, base, "int8-tensor", "INT8"),
+        lambda base: collapses(found, base),
+        lambda base: needs(found, base),
+        lambda base: restores(found, base),
+        lambda base: keeps_task(found, base, "int8-tensor", "INT8"),
+        lambda base: keeps_task(found, base, "int4-tensor", "INT4"),
+        lambda base: damages(found, base, "int8-tensor", "INT8"),
+        lambda base: damages(found, base, "int4-tensor", "INT4"),
+    ]
+    return [verdict for claim in claims for base in found.bases if (verdict := claim(base))]
+
+
+def quantization_sentence(found: QuantizationResults) -> str:
+    """The chapter's two questions and their answers, in a sentence for each base."""
+    parts = []
+    for base in found.bases:
+        verdicts = {"INT8": damages(found, base, "int8-tensor", "INT8"), "INT4": needs(found, base)}
+        words = [
+            f"that QAFT at INT8 damages generality is **{verdicts['INT8'].verdict}**" if verdicts["INT8"] else "",
+            f"that INT4 needs QAFT is **{verdicts['INT4'].verdict}**" if verdicts["INT4"] else "",
+        ]
+        parts.append(f"on `{base}`, {' and '.join(filter(None, words)) or 'neither question was asked'}")
+    return f"Does quantization keep the task and quietly damage generality? By our records, {'; '.join(parts)}."

@@ -1,0 +1,228 @@
+"""What chapter 3 says of records: made-up ones, whose answers are known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fakes import ENVIRONMENT
+
+from frugal_lib import quantization, report
+from frugal_lib.profiles import load_profile
+from frugal_lib.report.quantization import MEASURES
+from frugal_lib.report.quantization_tables import head_table
+from frugal_lib.report.quantization_verdicts import all_damage, damage_words
+from frugal_lib.runs import Record
+from frugal_lib.stats import Interval
+
+BASE, FULL = 4.0, 3.0  # nats per token; a match is within 0.1
+LOSSES = {"full": {"int4-tensor": 5.0, "int4-channel": 3.6, "int4-block": 3.3, "nf4": 3.3}, "qaft": {}, "lora": {}}
+LABELS = [int(i % 8 < 3) for i in range(120)]  # 37.5 % yes
+
+
+def loss(run, extra):
+    """The base's, full fine-tuning's, that of a format, and what a test adds to (method, format)."""
+    if run.method == "base":
+        return BASE
+    return LOSSES.get(run.method, {}).get(run.format, FULL) + extra.get((run.method, run.format), 0.0)
+
+
+def pairs(run, task, damage):
+    """Scores that tell the classes apart, less so where there is damage; heads of which one in four is no constant."""
+    rng = np.random.default_rng(run.seed)
+    noise = rng.normal(size=len(LABELS))
+    scores = np.round(noise + np.array(LABELS) * (2 - damage), 3).tolist()
+    heads = {"heads_accuracy": [0.625, 0.375, 0.5, 0.625], "heads_yes": [0.0, 1.0, 0.5, 0.0]}
+    facts = {"kind": "pairs", "task": task, "edition": "some", "labels": LABELS, "content_free": -0.5}
+    return facts | {"cloze": scores, "probe": scores} | heads
+
+
+def fake(run, extra, damage):
+    """A record of ten sonnets a split, with checks where the run has them."""
+    if run.method == "released-zero-shot":
+        rows = [{"file": name, "pairs": 40_429, "yes": 0} for name in "ab"]
+        return Record(run, "ok", {}, rows, [], ENVIRONMENT)
+    if run.format == "int4-torchao":
+        return Record(run, "unsupported", {}, [], [], ENVIRONMENT, "int4-torchao: no <GPU> here.")
+    own, worse, examples = loss(run, extra), damage.get((run.method, run.format), 0.0), []
+    for split in ("dev", "test"):
+        for i in range(10):
+            nll = 100 * (own + 0.1 * (i % 3 - 1) + 0.002 * ((i + run.seed) % 3 - 1))
+            examples.append(
+                {"kind": "likelihood", "split": split, "id": i, "nll": nll, "tokens": 100, "characters": 400}
+            )
+            score = dict.fromkeys(("chrf", "corpus_chrf"), 40.0 + i % 3 + 0.1 * run.seed)
+            examples.append({"kind": "completion", "split": split, "id": i, "sample": 0, "text": "<b>"} | score)
+    if run.pairs:
+        examples += [pairs(run, task, 4 * worse) for task in ("quora", "mrpc")]
+        for genre in ("prose", "verse"):
+            rows = [(f"{i}", 100 * (2 + 0.1 * i + worse + 0.001 * ((i + run.seed) % 3))) for i in range(12)]
+            examples += [{"kind": "text", "genre": genre, "id": n, "nll": x, "characters": 100} for n, x in rows]
+    metrics = {
+        "parameters": 1e6,
+        "file_bytes": 4e6,
+        "memory_bytes": 4e6,
+        "dev_nll": own,
+        "dev_bpc": own,
+        "test_bpc": own,
+    }
+    metrics |= {f"{task}_cloze_balanced_accuracy": 0.6 for task in ("quora", "mrpc")}
+    return Record(run, "ok", metrics, examples, [{"epoch": 1}] if run.learning_rate else [], ENVIRONMENT)
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """The chapter's results with extra losses and damage by (method, format)."""
+    monkeypatch.setattr(quantization.sonnet_runs.data, "available_edition", lambda: "folger")
+
+    def make(extra=(), damage=(), change=lambda record: record):
+        def sweep(runs):
+            return [change(fake(run, dict(extra), dict(damage))) for run in runs]
+
+        return report.quantization_results(quantization.chapter(load_profile("micro"), 0, sweep))
+
+    return make
+
+
+def words_of(found, start):
+    """The verdicts of the claims that begin with `start`, by base."""
+    return {v.base: v.verdict for v in report.quantization_verdicts(found) if v.claim.startswith(start)}
+
+
+def both(verdict):
+    return {"micro": verdict, "nano": verdict}
+
+
+def test_every_claim_has_a_verdict_on_both_bases(results):
+    made = report.quantization_verdicts(results())
+    assert len(made) == 2 * 10
+    assert {v.verdict for v in made} <= {"supported", "contradicted", "not distinguishable"}
+    assert all("nan" not in v.ours and v.paper for v in made)
+
+
+@pytest.mark.parametrize(
+    ("extra", "verdict"), [(0.05, "supported"), (0.5, "contradicted"), (-0.2, "supported")]
+)  # fmt: skip
+def test_keeping_the_quality_is_a_loss_within_a_tenth_of_the_gain(results, extra, verdict):
+    found = results([(("full", "bf16"), extra), (("qaft", "int8-tensor"), extra)])
+    assert words_of(found, "BF16") == words_of(found, "QAFT at INT8 keeps") == both(verdict)
+    assert words_of(found, "FP8") == both("supported")
+
+
+def test_int4_collapses_where_it_is_worse_than_no_fine_tuning(results):
+    assert words_of(results(), "INT4 collapses") == both("supported")
+    assert words_of(results([(("full", "int4-tensor"), -1.5)]), "INT4 collapses") == both("contradicted")
+
+
+def test_int4_needs_qaft_only_where_no_scale_keeps_the_quality(results):
+    assert words_of(results(), "INT4 needs QAFT") == both("supported")
+    assert words_of(results([(("full", "nf4"), -0.25)]), "INT4 needs QAFT") == both("contradicted")
+    worse = [(("qaft", name), 1.0) for name in ("int4-tensor", "int4-channel")]
+    assert words_of(results(worse), "INT4 needs QAFT") == both("contradicted")
+
+
+def test_qaft_restores_int4_where_it_is_better_than_rounding_afterwards(results):
+    assert words_of(results(), "QAFT restores") == both("supported")
+    assert words_of(results([(("qaft", "int4-tensor"), 3.0)]), "QAFT restores") == both("contradicted")
+
+
+def test_generality_is_damaged_where_one_measure_is_worse_beyond_doubt(results):
+    assert words_of(results(), "QAFT at INT8 damages") == both("contradicted")
+    found = results(damage=[(("qaft", "int8-tensor"), 0.3)])
+    assert words_of(found, "QAFT at INT8 damages") == both("supported")
+    assert words_of(found, "QAFT at INT4 damages") == both("contradicted")
+    assert "**supported**" in report.quantization_sentence(found)
+
+
+def test_a_damage_within_the_margin_does_not_count(results):
+    found = results(damage=[(("qaft", "int8-tensor"), 0.005)])
+    prose = next(m for m in MEASURES if m.name == "unrelated prose")
+    worse = prose.damage(found.arm("micro", "qaft", "int8-tensor"), found.full("micro"))
+    assert 0 < worse.low < worse.high < prose.margin
+    assert words_of(found, "QAFT at INT8 damages") == both("contradicted")
+
+
+def test_a_wide_interval_decides_nothing():
+
+    assert damage_words(Interval(0.02, -0.1, 0.2, 3, 100), 0.05) == "not distinguishable"
+    assert all_damage(["contradicted", "not distinguishable"]) == "not distinguishable"
+    assert all_damage(["contradicted", "supported"]) == "supported"
+
+
+def test_more_is_better_for_auroc_and_worse_for_bits(results):
+    found = results(damage=[(("lora", "fp32"), 0.3)])
+    for measure in MEASURES:
+        assert measure.damage(found.arm("micro", "lora"), found.full("micro")).mean > 0.05
+
+
+def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
+    found, plan = results(), load_profile("micro").quantization
+    formats = report.format_table(found, "micro", "results/micro")
+    assert len(formats) == 1 + len(plan.formats) - 1  # FP32 beside them, and one that was not run
+    assert (
+        "477.0" in formats.loc["FP32", "paper: MB"].data
+        and "31.28" in formats.loc["INT4, per tensor", "paper: chrF"].data
+    )
+    four = report.int4_table(found, "results/micro")
+    assert list(four.loc["micro", "model"])[1:5] == [
+        f"full fine-tuning, then {name}"
+        for name in ("INT4, per tensor", "INT4, per channel", "INT4, per block", "NF4 (bitsandbytes)")
+    ]
+    checked = report.generality_table(found, "nano", "results/micro")
+    assert len(checked) == 4 + len(plan.checked_formats) + len(plan.qaft_formats)
+    assert list(report.balanced_table(found, "nano").index) == list(checked.index)
+
+
+def test_the_head_table_counts_constants_and_the_two_label_shares(results):
+    row = head_table(results(), "micro").iloc[1]
+    assert row["give one answer to 99 % of pairs"] == "75 %"
+    assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
+    sentence = report.zero_shot_sentence(results())
+    assert "75 % of 12 untrained heads" in sentence and "0.6317" in sentence and "40,429 pairs, of which 0" in sentence
+
+
+def test_what_the_device_could_not_run_is_said_once(results):
+    assert report.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
+    rid = dataclasses.replace(results(), unsupported=())
+    assert "could run every format" in report.unsupported_sentence(rid)
+
+
+def test_the_chapter_renders_without_a_format_that_failed(results):
+    def change(record):
+        return dataclasses.replace(record, status="failed") if record.run.format in ("nf4", "fp8") else record
+
+    found = results(change=change)
+    assert "FP8 (torchao)" not in report.format_table(found, "micro", "results/micro").index
+    assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
+    for draw in (report.sizes_and_scores, report.loss_by_format, report.zero_shot_bars, report.generality_chart):
+        assert draw(found)
+
+
+def test_without_full_fine_tuning_there_is_one_sentence(results):
+    with pytest.raises(ValueError, match="nano, full: no run has finished; see the records, then sweep"):
+        results(
+            change=lambda r: (
+                dataclasses.replace(r, status="failed") if (r.run.base, r.run.method) == ("nano", "full") else r
+            )
+        )
+
+
+def speed_record(found):
+    rows = [
+        {"format": "fp32", "prompts_1": 30.0, "prompts_12": 300.0, "trials": {"1": [30.0], "12": [290.0, 310.0]}},
+        {"format": "int4-torchao", "unsupported": "no GPU"},
+    ]
+    run = dataclasses.replace(found.full("micro").records[0].run, method="speed")
+    return Record(run, "ok", {"tokens": 48, "gemm_gflops": 88.0}, rows, [], ENVIRONMENT | {"device": "cpu"})
+
+
+def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
+    record = speed_record(results())
+    table = report.speed_table(record, "results/micro")
+    assert (
+        "78.1" in table.loc["FP32", "paper: tokens per s"].data and "300" in table.loc["FP32", "ours, 12 prompts"].data
+    )
+    assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
+    assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
+    assert "times on a CPU" in report.speed_sentence(record)
+    on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
+    assert "times on a GPU" in report.speed_sentence(on_gpu)
