@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from fakes import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
 from test_report_lora import results
+from test_report_quantization import fake as fake_quantized
 from test_steps import row
 
-from frugal_lib import chapters, choose, report, yardsticks
+from frugal_lib import chapters, choose, quantization, report, yardsticks
 from frugal_lib.data import Sonnet
 from frugal_lib.profiles import load_profile
 from frugal_lib.report.figures import CAPTIONS
@@ -119,6 +120,19 @@ def drawn_of_chapter_2(monkeypatch):
     }
 
 
+def drawn_of_chapter_3(monkeypatch):
+    """How each figure of chapter 3 is drawn."""
+    monkeypatch.setattr(quantization.sonnet_runs.data, "available_edition", lambda: "folger")
+    made = quantization.chapter(load_profile("micro"), 0, lambda runs: [fake_quantized(run, {}, {}) for run in runs])
+    found = report.quantization_results(made)
+    return {
+        "03_sizes_and_scores": lambda: report.sizes_and_scores(found),
+        "03_loss_by_format": lambda: report.loss_by_format(found),
+        "03_zero_shot": lambda: report.zero_shot_bars(found),
+        "03_generality": lambda: report.generality_chart(found),
+    }
+
+
 def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
@@ -133,6 +147,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
             "90_embedded": lambda: report.embedded_chart(yardsticks.load()),
         }
         | drawn_of_chapter_2(monkeypatch)
+        | drawn_of_chapter_3(monkeypatch)
         | {f"01_data_{t}": lambda t=t: report.data_chart(records, t) for t in ("sst", "cfimdb", "quora", "sonnets")}
     )
     assert set(draw) == set(CAPTIONS)

@@ -106,6 +106,33 @@ def test_links_of_chapter_2_lead_to_records(html):
         assert record["status"] == "ok" and record["examples"]
 
 
+def test_chapter_3_has_the_papers_tables_and_figures_and_a_verdict_for_each_claim(html):
+    page = soup(html, "03_quantization")
+    tables = tables_of(page)
+    assert len(tables) == 8
+    for claim in ("FP8 weights keep", "INT4 collapses", "INT4 needs QAFT", "QAFT at INT8 keeps", "damages generality"):
+        assert claim in tables[0]
+    assert re.search(r"supported|contradicted|not distinguishable", tables[0])
+    for words in ("477.0", "31.28", "INT4, per block", "NF4 (bitsandbytes)", "bits × parameters"):
+        assert words in tables[1]
+    assert "INT4, per tensor" in tables[2] and "minus the base never tuned" in tables[2]
+    assert "78.1" in tables[3] and "ours, 12 prompts" in tables[3]  # Table 2
+    assert "give one answer to 99 %" in tables[4] and "QLoRA" in tables[5] and "lean" in tables[6]
+    assert len(page.select("figure.frugal svg")) == 4
+    text = page.get_text(" ")
+    assert "python -m frugal_lib sweep quantization --profile smoke" in text
+    assert "INT4 kernel runs on a CUDA device" in text or "could run every format" in text
+    assert "untrained heads" in text and "every sampled text is the same" in text
+
+
+def test_links_of_chapter_3_lead_to_records(html):
+    links = {a["href"] for a in soup(html, "03_quantization").select("a[href*='results'][href$='.json']")}
+    assert len(links) > 20
+    for link in links:
+        record = json.loads((html / "book" / link).read_text())
+        assert record["status"] == "ok" and record["examples"]
+
+
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
     if os.environ.get("FRUGAL_DATA_DIR"):
         pytest.skip("this machine has the data itself")
@@ -160,6 +187,7 @@ def test_every_chapter_opens_in_colab(html):
 def test_the_first_page_repeats_the_finding_of_the_chapter(html):
     repeated = {
         "01_baseline": ("paired by sonnet", "has a dev accuracy of", "on the test pairs, on which nothing was chosen"),
+        "03_quantization": ("Does quantization keep the task", "untrained heads give at least"),
         "02_lora": ("Does LoRA match full fine-tuning?", "eleven random lines of training sonnets, scores"),
     }
     for chapter, findings in repeated.items():
