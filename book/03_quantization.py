@@ -81,6 +81,7 @@ report.show(report.sizes_and_scores(found), settings.figures_folder, "03_sizes_a
 report.say("quantization_unsupported", report.unsupported_sentence(found))
 
 # %%
+report.say("quantization_sizes", report.sizes_sentence(found))
 report.table(report.format_table(found, found.bases[0], folder), f"Figure 2 as a table: {found.bases[0]}")
 
 # %%

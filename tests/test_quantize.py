@@ -126,6 +126,17 @@ def test_bytes_are_those_of_what_is_stored(wide, bits, scale):
     assert 0 < sizes["file_bytes"] - sizes["memory_bytes"] < 10_000  # the file's header
 
 
+@pytest.mark.parametrize(("bits", "printed", "on_disk"), [(8, 119.24, 232.37), (4, 59.62, 191.59)])
+def test_gpt2_small_has_the_papers_bytes_on_disk_and_not_those_it_prints(bits, printed, on_disk):
+    """In MiB: what it prints is bits x parameters, and what it measured has the embeddings in FP32."""
+    with torch.device("meta"):
+        model = models.linearize(GPT2LMHeadModel(GPT2Config()))
+    weights = sum(linear.weight.numel() for _, _, linear in quantize.block_layers(model))
+    stored = 4 * (model.num_parameters() - weights) + weights * bits / 8
+    assert model.num_parameters() * bits / 8 / 2**20 == pytest.approx(printed, rel=0.006)
+    assert stored / 2**20 == pytest.approx(on_disk, rel=0.006)
+
+
 def test_the_file_holds_what_the_model_keeps(wide, tmp_path):
     from safetensors.torch import save_file
 

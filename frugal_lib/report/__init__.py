@@ -52,6 +52,7 @@ from frugal_lib.report.quantization_tables import (
 )
 from frugal_lib.report.quantization_text import (
     quantization_how,
+    sizes_sentence,
     speed_sentence,
     unsupported_sentence,
     zero_shot_sentence,
@@ -141,6 +142,7 @@ __all__ = [
     "show",
     "side_by_side",
     "sizes_and_scores",
+    "sizes_sentence",
     "sonnet_check",
     "source_line",
     "speed_sentence",

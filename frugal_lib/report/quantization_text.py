@@ -37,6 +37,19 @@ def quantization_how(found: QuantizationResults) -> str:
     )
 
 
+def sizes_sentence(found: QuantizationResults) -> str:
+    """What the paper's sizes are, and how much of our file the embeddings are."""
+    note = published.published()["figure2_quantization"]["note"]
+    parts = []
+    for arm in (a for base in found.bases for a in found.formats(base) if a.format == "int4-tensor"):
+        nominal = arm.fact("parameters") / 2
+        parts.append(f"`{arm.base}` in INT4 takes {arm.fact('file_bytes') / nominal:.1f} times its bits × parameters")
+    ours = (
+        f" {'; '.join(parts)}: the embeddings stay as they are, and in a small model they weigh more." if parts else ""
+    )
+    return f"Of the paper's sizes: {note}{ours}"
+
+
 def unsupported_sentence(found: QuantizationResults) -> str:
     """What the device that made the records cannot run."""
     reasons = sorted({record.error for record in found.unsupported})
