@@ -95,7 +95,7 @@ def checks() -> Iterator[Check]:
     yield check_device()
     yield check_base()
     yield check_sonnets()
-    for task in labelled.TASKS:
+    for task in labelled.LOADERS:
         yield check_labelled(task)
     for name in profiles.names():
         yield check_records(name)

@@ -133,6 +133,14 @@ def test_generality_is_damaged_where_one_measure_is_worse_beyond_doubt(results):
     assert "**supported**" in report.quantization_sentence(found)
 
 
+def test_what_the_base_could_not_do_cannot_be_damaged(results):
+    damage = [(("base", "fp32"), 0.5), (("qaft", "int8-tensor"), 0.01)]  # cloze and probe of the base: noise
+    found = results(damage=damage)
+    (verdict, _) = (v for v in report.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
+    assert "left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
+    assert verdict.verdict == "contradicted" and "unrelated prose" in verdict.ours
+
+
 def test_a_damage_within_the_margin_does_not_count(results):
     found = results(damage=[(("qaft", "int8-tensor"), 0.005)])
     prose = next(m for m in MEASURES if m.name == "unrelated prose")

@@ -62,8 +62,8 @@ CAPTIONS = {
     "03_sizes_and_scores": "The paper's figure 2 and ours: size by format (bars) and dev chrF with 95 % intervals. "
     "Grey band: eleven random training lines, their 95 % interval.",
     "03_loss_by_format": "Loss on the true lines of the test sonnets by format, with 95 % intervals: lower is better.",
-    "03_zero_shot": "Left: the paraphrase bars of the paper's figure 5. Right: accuracies of untrained heads on "
-    "our models; dotted, what a constant answer scores.",
+    "03_zero_shot": "Left and middle: the bars of the paper's figure 5, ours as points. Right: accuracies of "
+    "untrained heads on our models; dotted, what a constant answer scores.",
     "03_generality": "How much worse than full fine-tuning in FP32 each model is in what it was not fine-tuned for, "
     "with 95 % intervals paired by item and seed; right of zero is worse. Shaded: what counts as no damage.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "

@@ -158,6 +158,9 @@ def gain(found: QuantizationResults, base: str, split: str) -> Interval:
     return gap(found.untuned(base), found.full(base), split)
 
 
+CHANCE = 0.5  # AUROC of who knows nothing
+
+
 @dataclass(frozen=True)
 class Measure:
     """One measure of generality. `key` names the rows; AUROC is better high, bits per character low."""
@@ -188,6 +191,10 @@ class Measure:
     def of(self, arm: Arm) -> Interval:
         """The measure of an arm."""
         return mean_interval(self.matrix(arm.records))
+
+    def can_fall(self, untuned: Arm) -> bool:
+        """Whether there is something to lose: an AUROC of the base beyond chance, or bits per character."""
+        return self.unit != "AUROC" or self.of(untuned).low > CHANCE
 
     def damage(self, one: Arm, other: Arm, level: float = 0.95) -> Interval:
         """How much worse `one` is than `other`: positive is worse."""

@@ -105,22 +105,39 @@ def loss_by_format(found: QuantizationResults) -> Figure:
 
 def zero_shot_bars(found: QuantizationResults) -> Figure:
     """The paper's Figure 5, and what stands behind its last two bars: accuracies of untrained heads, ours."""
-    rows = published.table("figure5_zero_shot")
     with matplotlib.rc_context(STYLE):
-        widths = {"width_ratios": [1, 1.6]}
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), gridspec_kw=widths)
-        bars = [row for row in rows.itertuples() if "paraphrase" in row.bar]
-        left.bar(range(len(bars)), [row.value for row in bars], color=PAPER, width=0.6)
-        for x, row in enumerate(bars):
-            left.annotate(f"{row.value:.4g}", (x, row.value), ha="center", va="bottom", fontsize=9)
-        names = ["paraphrase\nfull FT", "zero-shot from\nsonnet full FT", "zero-shot from\nsonnet QAFT INT8"]
-        left.set_xticks(range(len(bars)), names, fontsize=8)
-        left.set_ylim(0, 1)
-        left.set_ylabel("accuracy on Quora pairs")
-        left.set_title("the paper", loc="left", fontsize=10)
+        widths = {"width_ratios": [1, 1, 1.8]}
+        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.8), gridspec_kw=widths)
+        draw_task(left, found)
+        rows = [row for row in published.table("figure5_zero_shot").itertuples() if "paraphrase" in row.bar]
+        names = ["paraphrase\nfull FT", "from sonnet\nfull FT", "from sonnet\nQAFT INT8"]
+        middle.bar(names, [row.value for row in rows], color=PAPER, width=0.6)
+        for x, row in enumerate(rows):
+            middle.annotate(f"{row.value:.4g}", (x, row.value), ha="center", va="bottom", fontsize=9)
+        middle.set_ylim(0, 1)
+        middle.set_ylabel("accuracy on Quora pairs")
+        middle.set_title("the paper", loc="left", fontsize=10, pad=16)
+        for axes in (left, middle):
+            axes.tick_params(axis="x", labelsize=7.5)
         draw_heads(right, found)
         figure.set_layout_engine("constrained")
     return figure
+
+
+def draw_task(axes: Axes, found: QuantizationResults) -> None:
+    """The sonnet bars of Figure 5: chrF after full fine-tuning and after QAFT at INT8, the paper's and ours."""
+    base = found.bases[0]
+    rows = [row for row in published.table("figure5_zero_shot").itertuples() if "chrF" in row.bar]
+    arms = [found.full(base), found.arm(base, "qaft", "int8-tensor")]
+    axes.bar(["full FT", "QAFT INT8"], [row.value for row in rows], color=PAPER, width=0.6, label="the paper")
+    for x, arm in enumerate(arms):
+        if arm:
+            point(axes, x, arm.chrf(), TRAINED, f"ours, {base}")
+    floor = mean_interval(chrf_matrix([found.floor], "dev", "corpus_chrf")).mean
+    axes.axhline(floor, color="black", lw=1, ls="--", label="random lines")
+    axes.set_ylim(0, 64)
+    axes.set_ylabel("dev chrF on sonnets")
+    axes.legend(loc="upper left", fontsize=8)
 
 
 def draw_heads(axes: Axes, found: QuantizationResults) -> None:
