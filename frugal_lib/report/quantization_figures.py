@@ -137,7 +137,7 @@ def draw_task(axes: Axes, found: QuantizationResults) -> None:
     axes.axhline(floor, color="black", lw=1, ls="--", label="random lines")
     axes.set_ylim(0, 64)
     axes.set_ylabel("dev chrF on sonnets")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(*unique_handles(axes), loc="upper left", fontsize=8)
 
 
 def draw_heads(axes: Axes, found: QuantizationResults) -> None:
