@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 from fakes import ENVIRONMENT
+from sklearn.metrics import balanced_accuracy_score
 
 from frugal_lib import quantization, report
 from frugal_lib.profiles import load_profile
-from frugal_lib.report.quantization import MEASURES
+from frugal_lib.report.quantization import MEASURES, pair_row
+from frugal_lib.report.quantization_tables import balanced as balanced_accuracy
 from frugal_lib.report.quantization_tables import head_table
 from frugal_lib.report.quantization_verdicts import all_damage, damage_words
 from frugal_lib.runs import Record
@@ -65,7 +67,6 @@ def fake(run, extra, damage):
         "dev_bpc": own,
         "test_bpc": own,
     }
-    metrics |= {f"{task}_cloze_balanced_accuracy": 0.6 for task in ("quora", "mrpc")}
     return Record(run, "ok", metrics, examples, [{"epoch": 1}] if run.learning_rate else [], ENVIRONMENT)
 
 
@@ -177,7 +178,11 @@ def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
     ]
     checked = report.generality_table(found, "nano", "results/micro")
     assert len(checked) == 4 + len(plan.checked_formats) + len(plan.qaft_formats)
-    assert list(report.balanced_table(found, "nano").index) == list(checked.index)
+    balanced = report.balanced_table(found, "nano")
+    assert list(balanced.index) == list(checked.index)
+    row = pair_row(found.full("nano").records[0], "quora")
+    expected = balanced_accuracy_score(row["labels"], np.array(row["cloze"]) > 0)
+    assert balanced_accuracy(found.full("nano").records[0], "quora").mean() == pytest.approx(expected)
 
 
 def test_the_head_table_counts_constants_and_the_two_label_shares(results):

@@ -15,6 +15,7 @@ from frugal_lib.report.lora import NONE, megabytes
 from frugal_lib.report.quantization import FORMAT_NAMES, MEASURES, Arm, QuantizationResults, gap, pair_row
 from frugal_lib.report.sonnets import cell
 from frugal_lib.runs import Record
+from frugal_lib.stats import balanced_values, mean_interval
 
 PAPER_FORMATS = {
     "fp64": "FP64",
@@ -125,14 +126,21 @@ def balanced_table(found: QuantizationResults, base: str) -> pd.DataFrame:
     for arm in found.checked(base):
         line: dict[str, str] = {"model": arm.name}
         for task, name in (("quora", "Quora"), ("mrpc", "MRPC")):
-            scores = [r.metrics[f"{task}_cloze_balanced_accuracy"] for r in arm.records]
+            scores = mean_interval(np.stack([balanced(record, task) for record in arm.records]))
             lean = np.mean([pair_row(r, task)["content_free"] for r in arm.records])
             line |= {
-                f"{name}: balanced accuracy": f"{np.mean(scores):.3f}",
+                f"{name}: balanced accuracy": cell(scores, 3),
                 f"{name}: lean": f"{lean:+.2f}".replace("-", "−"),
             }
         lines.append(line)
     return pd.DataFrame(lines).set_index("model")
+
+
+def balanced(record: Record, task: str) -> np.ndarray:
+    """Values whose mean is the balanced accuracy of the calibrated yes or no: [pairs]."""
+    row = pair_row(record, task)
+    labels, answers = np.array(row["labels"]), np.array(row["cloze"]) > 0
+    return balanced_values(answers == labels, labels)
 
 
 def heads(arm: Arm) -> dict[str, np.ndarray]:
