@@ -191,7 +191,7 @@ def convert(model: GPT2LMHeadModel, format: str, device: str = "cpu") -> GPT2LMH
 
 
 def runnable(model: GPT2LMHeadModel, format: str, device: str) -> GPT2LMHeadModel:
-    """On a CPU, half-precision weights are computed with in FP32: it has no fast products of its own for them."""
+    """On a CPU, half-precision weights are computed with in FP32: few have fast products for them, and no two alike."""
     return model.float() if device == "cpu" and format in ("fp16", "bf16") else model
 
 

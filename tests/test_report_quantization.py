@@ -222,6 +222,7 @@ def test_without_full_fine_tuning_there_is_one_sentence(results):
 def speed_record(found):
     rows = [
         {"format": "fp32", "prompts_1": 30.0, "prompts_12": 300.0, "trials": {"1": [30.0], "12": [290.0, 310.0]}},
+        {"format": "bf16", "prompts_1": 15.0, "prompts_12": 150.0, "trials": {"1": [15.0], "12": [100.0, 200.0]}},
         {"format": "int4-torchao", "unsupported": "no GPU"},
     ]
     run = dataclasses.replace(found.full("micro").records[0].run, method="speed")
@@ -236,6 +237,11 @@ def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
     )
     assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
     assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
-    assert "times on a CPU" in report.speed_sentence(record)
+    sentence = report.speed_sentence(record)
+    assert (
+        "times on a CPU" in sentence
+        and "0.50 (BF16) to 0.50 (BF16) times" in sentence
+        and "2.00 times apart" in sentence
+    )
     on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
     assert "times on a GPU" in report.speed_sentence(on_gpu)

@@ -11,6 +11,14 @@ from frugal_lib.report.quantization_tables import ALIKE, heads, majority_share
 from frugal_lib.report.sonnets import rate_text
 from frugal_lib.runs import Record
 
+MEANING = {
+    "cpu": "These are times on a CPU, of a model that fits into its cache. Integers are made FP32 again at every step "
+    "and FP16 and BF16 are computed with as they are, at whatever speed this CPU has for them: the numbers say what a "
+    "format costs here, not what it gains where the speed is that of reading weights, as it is on a GPU and with large "
+    "models. That is not measured here; what is saved here is memory.",
+    "cuda": "These are times on a GPU, with the kernels of bitsandbytes and torchao where a format is theirs.",
+}
+
 
 def quantization_how(found: QuantizationResults) -> str:
     """What was trained how, and what the checks were made on."""
@@ -81,19 +89,18 @@ def zero_shot_sentence(found: QuantizationResults) -> str:
 
 
 def speed_sentence(record: Record) -> str:
-    """What was timed, and what a number of this device means."""
+    """What was timed, how far formats and trials are apart, and what a number of this device means."""
     place, run = record.environment, record.run
+    rows = {row["format"]: row for row in record.examples if "prompts_12" in row}
+    factors = {name: row["prompts_12"] / rows["fp32"]["prompts_12"] for name, row in rows.items() if name != "fp32"}
+    slow, fast = min(factors, key=factors.get), max(factors, key=factors.get)
+    spread = max(max(row["trials"]["12"]) / min(row["trials"]["12"]) for row in rows.values())
     where = f"{place['device_name']}, {place['threads']} thread" + "s" * (place["threads"] != 1)
-    meaning = (
-        "These are times on a CPU. It has no products of its own for narrow weights: they are made FP32 again at every "
-        "step, which costs more than it saves, and FP16 and BF16 are computed with as they are, which is slow. What "
-        "is saved here is memory. A GPU, whose speed is that of reading weights, gains from narrow ones; that is not "
-        "measured here."
-        if place["device"] == "cpu"
-        else "These are times on a GPU, with the kernels of bitsandbytes and torchao where a format is theirs."
-    )
     return (
         f"Greedy generation of {record.metrics['tokens']} tokens behind the first lines of dev sonnets, base "
-        f"`{run.base}`, {where}; FP32 matrix products run at {record.metrics['gemm_gflops']:.0f} GFLOP/s there. "
-        f"{meaning} The paper's numbers are of GPT-2 Small on an L4 at batch size 8."
+        f"`{run.base}`, {where}; FP32 matrix products run at {record.metrics['gemm_gflops']:.0f} GFLOP/s there. At "
+        f"twelve prompts the formats run at {factors[slow]:.2f} ({FORMAT_NAMES[slow]}) to {factors[fast]:.2f} "
+        f"({FORMAT_NAMES[fast]}) times the speed of FP32, and the trials of one format are up to {spread:.2f} times "
+        f"apart, so that smaller differences mean nothing. {MEANING[place['device']]} The paper's numbers are of GPT-2 "
+        f"Small on an L4 at batch size 8."
     )
