@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from frugal_lib import adapt, fetch, generality, models, quantize, sonnets
+from frugal_lib import adapt, fetch, generality, models, quantization, quantize, sonnets
 from frugal_lib.runs import Result, Run
 
 
@@ -25,7 +25,7 @@ def compute(run: Run, device: str) -> Result:
     quantize.check_format(run.format, device)
     training, held_out = sonnets.splits_of(run)
     tokenizer = models.load_tokenizer(run.base)
-    if run.method == "full" and run.format != "fp32":
+    if run.method == "full":  # of which every format is made
         model, history, facts = fine_tuned_once(run, device, tokenizer, training, held_out["dev"])
     else:
         model, history, facts = sonnets.trained(run, device, tokenizer, training, held_out["dev"])
@@ -51,8 +51,8 @@ def code_digest() -> str:
 
 
 def checkpoint(run: Run) -> Path:
-    """Where the weights of a full fine-tuning lie that several formats are made of."""
-    training = replace(run, format="fp32", pairs=0, pair_sets="", samples=0)
+    """Where the weights of a full fine-tuning lie: the same place for all that differ in what is done afterwards."""
+    training = replace(quantization.without_checks(run), format="fp32", samples=0)
     return fetch.cache_dir() / "checkpoints" / f"{training.key}-{code_digest()}.safetensors"
 
 
@@ -69,5 +69,7 @@ def fine_tuned_once(run: Run, device: str, tokenizer, training, dev) -> tuple[nn
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
     save_model(model, str(temporary), {"trained": json.dumps({"history": history, "facts": facts})})
+    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
+        old.unlink(missing_ok=True)  # by other code
     os.replace(temporary, path)
     return model, history, facts

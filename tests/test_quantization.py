@@ -92,7 +92,7 @@ def test_formats_of_the_profiles_are_known_and_can_be_trained_for(name, tiny):
 
 def kept(monkeypatch, path):
     """Checkpoints go to a folder of the test's."""
-    monkeypatch.setattr(quantized, "checkpoint", lambda run: path / f"{run.seed}.safetensors")
+    monkeypatch.setattr(quantized, "checkpoint", lambda run: path / f"{run.seed}-bbbbbbbb.safetensors")
 
 
 def test_formats_are_made_of_one_fine_tuning_that_is_trained_once(monkeypatch, tmp_path):
@@ -101,9 +101,11 @@ def test_formats_are_made_of_one_fine_tuning_that_is_trained_once(monkeypatch, t
     trained = []
     once = quantized.sonnets.trained
     monkeypatch.setattr(quantized.sonnets, "trained", lambda *a: trained.append(a[0].format) or once(*a))
+    old = tmp_path / "0-aaaaaaaa.safetensors"
+    old.touch()
     chosen = [dataclasses.replace(run, format=name) for name in ("fp64", "int4-tensor")]
     results = {run.format: runs.execute(run, quantized.compute, "cpu") for run in chosen}
-    assert trained == ["fp64"]
+    assert trained == ["fp64"] and not old.exists()
     assert results["fp64"].history == results["int4-tensor"].history
     assert results["int4-tensor"].metrics["dev_nll"] > results["fp64"].metrics["dev_nll"]
     assert results["int4-tensor"].metrics["file_bytes"] < results["fp64"].metrics["file_bytes"] / 2
@@ -123,7 +125,8 @@ def tiny_full():
 def test_a_checkpoint_of_other_code_or_another_run_is_another_file(monkeypatch):
     run = tiny_full()
     path = quantized.checkpoint(run)
-    assert quantized.checkpoint(dataclasses.replace(run, format="nf4", pairs=0, pair_sets="", samples=3)) == path
+    unchecked = quantization.without_checks(dataclasses.replace(run, format="nf4", samples=3))
+    assert unchecked.data_digest != run.data_digest and quantized.checkpoint(unchecked) == path
     assert quantized.checkpoint(dataclasses.replace(run, seed=1)) != path
     monkeypatch.setattr(quantized, "code_digest", lambda: "ffffffff")
     assert quantized.checkpoint(run) != path

@@ -138,7 +138,7 @@ def test_what_the_base_could_not_do_cannot_be_damaged(results):
     damage = [(("base", "fp32"), 0.5), (("qaft", "int8-tensor"), 0.01)]  # cloze and probe of the base: noise
     found = results(damage=damage)
     (verdict, _) = (v for v in report.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
-    assert "left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
+    assert "chance in the base, so left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
     assert verdict.verdict == "contradicted" and "unrelated prose" in verdict.ours
 
 

@@ -141,7 +141,7 @@ def all_damage(words: Sequence[str]) -> str:
 
 def left_out(names: Sequence[str]) -> str:
     """Which measures say nothing here."""
-    return f". At chance in the base already, so left out: {', '.join(names)}" if names else ""
+    return f". No better than chance in the base, so left out: {', '.join(names)}" if names else ""
 
 
 def damages(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
