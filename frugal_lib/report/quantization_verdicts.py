@@ -188,13 +188,15 @@ def quantization_verdicts(found: QuantizationResults) -> list[Verdict]:
 
 
 def quantization_sentence(found: QuantizationResults) -> str:
-    """The chapter's two questions and their answers, in a sentence for each base."""
+    """The chapter's questions and their answers for every base."""
     parts = []
     for base in found.bases:
-        verdicts = {"INT8": damages(found, base, "int8-tensor", "INT8"), "INT4": needs(found, base)}
-        words = [
-            f"that QAFT at INT8 damages generality is **{verdicts['INT8'].verdict}**" if verdicts["INT8"] else "",
-            f"that INT4 needs QAFT is **{verdicts['INT4'].verdict}**" if verdicts["INT4"] else "",
-        ]
-        parts.append(f"on `{base}`, {' and '.join(filter(None, words)) or 'neither question was asked'}")
-    return f"Does quantization keep the task and quietly damage generality? By our records, {'; '.join(parts)}."
+        asked = (
+            keeps_task(found, base, "int8-tensor", "INT8"),
+            damages(found, base, "int8-tensor", "INT8"),
+            damages(found, base, "int4-tensor", "INT4"),
+            needs(found, base),
+        )
+        answers = [f"{verdict.claim} – **{verdict.verdict}**" for verdict in asked if verdict]
+        parts.append(f"On `{base}`: {'; '.join(answers)}.")
+    return f"Does quantization keep the task and quietly damage generality? {' '.join(parts)}"
