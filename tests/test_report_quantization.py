@@ -190,7 +190,11 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
     assert row["give one answer to 99 % of pairs"] == "75 %"
     assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
     sentence = report.zero_shot_sentence(results())
-    assert "75 % of 12 untrained heads" in sentence and "0.6317" in sentence and "40,429 pairs, of which 0" in sentence
+    assert (
+        "75 % of 12 untrained heads" in sentence
+        and "0.6317" in sentence
+        and "of 40,429 pairs, 0 are called" in sentence
+    )
 
 
 def test_what_the_device_could_not_run_is_said_once(results):

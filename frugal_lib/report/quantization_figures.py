@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from frugal_lib import published
 from frugal_lib.report.figures import COLOURS, FLOOR, PAPER, STYLE, unique_handles
-from frugal_lib.report.quantization import FORMAT_NAMES, MEASURES, QuantizationResults
+from frugal_lib.report.quantization import FORMAT_NAMES, MEASURES, QuantizationResults, gain, gap
 from frugal_lib.report.quantization_tables import heads, majority_share
 from frugal_lib.report.sonnets import chrf_matrix
 from frugal_lib.stats import Interval, mean_interval
@@ -80,25 +80,26 @@ def draw_ours(axes: Axes, found: QuantizationResults, base: str) -> Axes:
 
 
 def loss_by_format(found: QuantizationResults) -> Figure:
-    """Test loss by format, without and with QAFT; the lines are the tuned model in FP32 and the base."""
+    """Test loss by format, without and with QAFT, less that of the tuned model in FP32; dashed, the base's."""
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(found.bases), figsize=(9.5, 4.2), squeeze=False)
+        figure, panels = plt.subplots(1, len(found.bases), figsize=(9.5, 4.4), sharey=True, squeeze=False)
         for axes, base in zip(panels[0], found.bases, strict=True):
-            arms = found.formats(base)
+            full, arms = found.full(base), found.formats(base)
             for x, arm in enumerate(arms):
-                point(axes, x - 0.12, arm.nats("test"), PLAIN, "quantized afterwards")
+                point(axes, x - 0.14, gap(arm, full, "test"), PLAIN, "quantized afterwards")
                 if trained := found.arm(base, "qaft", arm.format):
-                    point(axes, x + 0.12, trained.nats("test"), TRAINED, "QAFT")
-            if qlora := found.arm(base, "qlora", "nf4"):
-                x = next((i for i, arm in enumerate(arms) if arm.format == "nf4"), len(arms))
-                point(axes, x + 0.12, qlora.nats("test"), COLOURS[3], "QLoRA")
-            axes.axhline(found.untuned(base).nats("test").mean, color=FLOOR, ls="--", label="base, never tuned")
-            axes.axhline(found.full(base).nats("test").mean, color="black", lw=1, label="full fine-tuning, FP32")
+                    point(axes, x + 0.14, gap(trained, full, "test"), TRAINED, "QAFT")
+                if arm.format == "nf4" and (qlora := found.arm(base, "qlora", "nf4")):
+                    point(axes, x + 0.14, gap(qlora, full, "test"), PAPER, "QLoRA")
+            axes.axhline(gain(found, base, "test").mean, color=FLOOR, ls="--", label="base, never tuned")
+            axes.axhline(0, color="black", lw=1)
+            axes.set_yscale("symlog", linthresh=0.2, linscale=2)
+            axes.set_yticks([-0.1, 0, 0.1, 0.2, 0.5, 1], ["−0.1", "0", "0.1", "0.2", "0.5", "1"])
             names = [FORMAT_NAMES[arm.format] for arm in arms]
             axes.set_xticks(range(len(arms)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8.5)
             axes.set_title(base, loc="left", fontsize=10)
-        panels[0][0].set_ylabel("test loss, nats per token")
-        figure.legend(*unique_handles(panels[0][0]), loc="outside upper left", ncols=5)
+        panels[0][0].set_ylabel("test loss, nats per token,\nminus full fine-tuning in FP32")
+        figure.legend(*unique_handles(panels[0][0]), loc="outside upper left", ncols=4)
         figure.set_layout_engine("constrained")
     return figure
 

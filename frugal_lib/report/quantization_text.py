@@ -73,14 +73,14 @@ def zero_shot_sentence(found: QuantizationResults) -> str:
         accuracy[f"paraphrase accuracy, zero-shot from sonnet {name}"] for name in ("full FT", "QAFT INT8")
     )
     rows, no = found.zero_shot.examples, majority_share(found)
-    answers = " and ".join(f"{row['pairs']:,} pairs, of which {row['yes']:,} are called paraphrases" for row in rows)
+    (pairs,), (yes,) = ({row[key] for row in rows} for key in ("pairs", "yes"))
     arm = found.full(found.bases[0])
     same, seen = heads(arm)["same"], heads(arm)["accuracy"]
     near = np.mean((np.abs(seen - no) <= 0.01) | (np.abs(seen - 1 + no) <= 0.01))
     return (
         f"The paper reports an accuracy of {full:.4f} after full fine-tuning and {trained:.4f} after QAFT; the two add "
-        f"up to {full + trained:.4f}. Its released zero-shot answers, of two models, are {answers}: a constant, and "
-        f"one and the same file. On `{arm.base}` after "
+        f"up to {full + trained:.4f}. The zero-shot answers it released, of two models, are one and the same file: of "
+        f"{pairs:,} pairs, {yes:,} are called paraphrases. On `{arm.base}` after "
         f"full fine-tuning, {100 * np.mean(same >= ALIKE):.0f} % of {len(same):,} untrained heads give at least "
         f"{100 * ALIKE:.0f} % of the pairs the same answer, and {100 * near:.0f} % of them score within a point of "
         f"{no:.3f} or {1 - no:.3f}, the shares of the two labels among our pairs. Which of the two it is, the "
