@@ -83,11 +83,7 @@ report.say("quantization_unsupported", report.unsupported_sentence(found))
 
 # %%
 report.say("quantization_sizes", report.sizes_sentence(found))
-report.table(report.format_table(found, found.bases[0], folder), f"Figure 2 as a table: {found.bases[0]}")
-
-# %%
-for base in found.bases[1:]:
-    report.table(report.format_table(found, base, folder), f"The same: {base}")
+report.table(report.format_table(found, folder), "Figure 2 as a table: bytes and quality of every format")
 
 # %% [markdown]
 # chrF hardly moves where the model no longer knows what Shakespeare would write: eleven random lines score as much.
@@ -132,7 +128,7 @@ report.say("quantization_zero_shot", report.zero_shot_sentence(found))
 report.show(report.zero_shot_bars(found), settings.figures_folder, "03_zero_shot")
 
 # %%
-report.table(report.head_table(found, found.bases[0]), f"Untrained heads on Quora's pairs: {found.bases[0]}")
+report.table(report.head_table(found), "Untrained heads on Quora's pairs")
 
 # %% [markdown]
 # ### Four measures that can fail
@@ -146,18 +142,14 @@ report.table(report.head_table(found, found.bases[0]), f"Untrained heads on Quor
 report.show(report.generality_chart(found), settings.figures_folder, "03_generality")
 
 # %%
-report.table(report.generality_table(found, found.bases[0], folder), f"Measures of generality: {found.bases[0]}")
-
-# %%
-for base in found.bases[1:]:
-    report.table(report.generality_table(found, base, folder), f"Measures of generality: {base}")
+report.table(report.generality_table(found, folder), "Measures of generality, as they are")
 
 # %% [markdown]
 # Balanced accuracy needs a threshold, and a model leans to one answer whatever it is asked. The lean is what prompts
 # without content score (in nats, “yes” over “no”), and is taken off first (Zhao et al. 2021).
 
 # %%
-report.table(report.balanced_table(found, found.bases[0]), f"Yes or no, calibrated: {found.bases[0]}")
+report.table(report.balanced_table(found), "Yes or no, calibrated")
 
 # %% [markdown]
 # ## Spot check

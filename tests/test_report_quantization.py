@@ -165,7 +165,7 @@ def test_more_is_better_for_auroc_and_worse_for_bits(results):
 
 def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
     found, plan = results(), load_profile("micro").quantization
-    formats = report.format_table(found, "micro", "results/micro")
+    formats = report.format_table(found, "results/micro").loc["micro"].set_index("format")
     assert len(formats) == 1 + len(plan.formats) - 1  # FP32 beside them, and one that was not run
     assert (
         "477.0" in formats.loc["FP32", "paper: MB"].data
@@ -176,9 +176,9 @@ def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
         f"full fine-tuning, then {name}"
         for name in ("INT4, per tensor", "INT4, per channel", "INT4, per block", "NF4 (bitsandbytes)")
     ]
-    checked = report.generality_table(found, "nano", "results/micro")
+    checked = report.generality_table(found, "results/micro").loc["nano"].set_index("model")
     assert len(checked) == 4 + len(plan.checked_formats) + len(plan.qaft_formats)
-    balanced = report.balanced_table(found, "nano")
+    balanced = report.balanced_table(found).loc["nano"].set_index("model")
     assert list(balanced.index) == list(checked.index)
     row = pair_row(found.full("nano").records[0], "quora")
     expected = balanced_accuracy_score(row["labels"], np.array(row["cloze"]) > 0)
@@ -186,7 +186,7 @@ def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
 
 
 def test_the_head_table_counts_constants_and_the_two_label_shares(results):
-    row = head_table(results(), "micro").iloc[1]
+    row = head_table(results()).loc["micro"].iloc[1]
     assert row["give one answer to 99 % of pairs"] == "75 %"
     assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
     sentence = report.zero_shot_sentence(results())
@@ -208,7 +208,7 @@ def test_the_chapter_renders_without_a_format_that_failed(results):
         return dataclasses.replace(record, status="failed") if record.run.format in ("nf4", "fp8") else record
 
     found = results(change=change)
-    assert "FP8 (torchao)" not in report.format_table(found, "micro", "results/micro").index
+    assert "FP8 (torchao)" not in report.format_table(found, "results/micro").loc["micro"].set_index("format").index
     assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
     for draw in (report.sizes_and_scores, report.loss_by_format, report.zero_shot_bars, report.generality_chart):
         assert draw(found)

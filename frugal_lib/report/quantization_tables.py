@@ -40,14 +40,14 @@ def paper_cells(format: str) -> dict[str, object]:
     return {name: NONE if pd.isna(row[c]) else published_link(f"{row[c]:.{digits[c]}f}") for name, c in columns.items()}
 
 
-def format_table(found: QuantizationResults, base: str, results: str | Path) -> pd.DataFrame:
+def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
     """Figure 2 as a table: bytes of the file and by bits x parameters, and quality without and with QAFT."""
-    full = found.full(base)
     lines = []
-    for arm in found.formats(base):
-        trained = found.arm(base, "qaft", arm.format)
+    for arm in (arm for base in found.bases for arm in found.formats(base)):
+        full, trained = found.full(arm.base), found.arm(arm.base, "qaft", arm.format)
         nominal = FORMATS[arm.format].bits * full.fact("parameters") / 8
         lines.append({
+            "base": arm.base,
             "format": FORMAT_NAMES[arm.format],
             **paper_cells(arm.format),
             "file, MB": megabytes(arm.fact("file_bytes")),
@@ -58,7 +58,7 @@ def format_table(found: QuantizationResults, base: str, results: str | Path) -> 
             "minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
             "QAFT minus FP32": cell(gap(trained, full, "test"), 3, "+") if trained else NONE,
         })  # fmt: skip
-    return pd.DataFrame(lines).set_index("format")
+    return pd.DataFrame(lines).set_index("base")
 
 
 def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
@@ -109,22 +109,27 @@ def spread(trials: Sequence[float]) -> str:
     return f"{min(trials):,.0f} to {max(trials):,.0f}"
 
 
-def generality_table(found: QuantizationResults, base: str, results: str | Path) -> pd.DataFrame:
+def checked(found: QuantizationResults) -> list[Arm]:
+    """The arms whose generality was checked, on every base."""
+    return [arm for base in found.bases for arm in found.checked(base)]
+
+
+def generality_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
     """Every measure of generality of every model that was checked, with 95 % intervals."""
     lines = []
-    for arm in found.checked(base):
+    for arm in checked(found):
         cells = {f"{m.name}, {m.unit}": cell(m.of(arm), 3) for m in MEASURES}
         first = next(iter(cells))
         cells[first] = linked(cells[first], arm.records, results)
-        lines.append({"model": arm.name} | cells)
-    return pd.DataFrame(lines).set_index("model")
+        lines.append({"base": arm.base, "model": arm.name} | cells)
+    return pd.DataFrame(lines).set_index("base")
 
 
-def balanced_table(found: QuantizationResults, base: str) -> pd.DataFrame:
+def balanced_table(found: QuantizationResults) -> pd.DataFrame:
     """Balanced accuracy of the calibrated yes or no, and how far the model leans to yes before calibration."""
     lines = []
-    for arm in found.checked(base):
-        line: dict[str, str] = {"model": arm.name}
+    for arm in checked(found):
+        line: dict[str, str] = {"base": arm.base, "model": arm.name}
         for task, name in (("quora", "Quora"), ("mrpc", "MRPC")):
             scores = mean_interval(np.stack([balanced(record, task) for record in arm.records]))
             lean = np.mean([pair_row(r, task)["content_free"] for r in arm.records])
@@ -133,7 +138,7 @@ def balanced_table(found: QuantizationResults, base: str) -> pd.DataFrame:
                 f"{name}: lean": f"{lean:+.2f}".replace("-", "−"),
             }
         lines.append(line)
-    return pd.DataFrame(lines).set_index("model")
+    return pd.DataFrame(lines).set_index("base")
 
 
 def balanced(record: Record, task: str) -> np.ndarray:
@@ -156,15 +161,16 @@ def majority_share(found: QuantizationResults) -> float:
     return 1 - float(np.mean(labels))
 
 
-def head_table(found: QuantizationResults, base: str) -> pd.DataFrame:
+def head_table(found: QuantizationResults) -> pd.DataFrame:
     """The paper's zero-shot protocol with many untrained heads: how often one gives a constant's accuracy."""
     no = majority_share(found)
     lines = []
-    for arm in found.checked(base):
+    for arm in checked(found):
         accuracy, same = heads(arm).values()
         near = [np.mean(np.abs(accuracy - value) <= NEAR) for value in (no, 1 - no)]
         low, high = np.quantile(accuracy, [0.025, 0.975])
         lines.append({
+            "base": arm.base,
             "model": arm.name,
             "heads": f"{len(accuracy):,}",
             f"give one answer to {100 * ALIKE:.0f} % of pairs": f"{100 * np.mean(same >= ALIKE):.0f} %",
@@ -173,4 +179,4 @@ def head_table(found: QuantizationResults, base: str) -> pd.DataFrame:
             "mean accuracy": f"{accuracy.mean():.3f}",
             "95 % of heads": f"{low:.3f} to {high:.3f}",
         })  # fmt: skip
-    return pd.DataFrame(lines).set_index("model")
+    return pd.DataFrame(lines).set_index("base")
