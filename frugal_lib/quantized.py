@@ -57,9 +57,9 @@ def checkpoint(run: Run) -> Path:
 
 
 def fine_tuned_once(run: Run, device: str, tokenizer, training, dev) -> tuple[nn.Module, list[dict], dict[str, float]]:
-    """What `sonnets.trained` gives; the weights of the first time are kept and read the other times."""
+    """What `sonnets.trained` gives: in FP32 trained anew and kept, in any other format read where it was kept."""
     path = checkpoint(run)
-    if path.exists():
+    if run.format != "fp32" and path.exists():
         with safe_open(path, "pt") as file:
             kept = json.loads(file.metadata()["trained"])
         model = models.load_model(run.base, run.dropout)
