@@ -12,7 +12,7 @@ from frugal_lib.report.sonnets import rate_text
 from frugal_lib.runs import Record
 
 MEANING = {
-    "cpu": "These are times on a CPU, of a model that fits into its cache. Integers are made FP32 again at every step "
+    "cpu": "These are times on a CPU, of a small model. Integers are made FP32 again at every step "
     "and FP16 and BF16 are computed with as they are, at whatever speed this CPU has for them: the numbers say what a "
     "format costs here, not what it gains where the speed is that of reading weights, as it is on a GPU and with large "
     "models. That is not measured here; what is saved here is memory.",
