@@ -80,11 +80,11 @@ def zero_shot_sentence(found: QuantizationResults) -> str:
     return (
         f"The paper reports an accuracy of {full:.4f} after full fine-tuning and {trained:.4f} after QAFT; the two add "
         f"up to {full + trained:.4f}. The zero-shot answers it released, of two models, are one and the same file: of "
-        f"{pairs:,} pairs, {yes:,} are called paraphrases. On `{arm.base}` after "
-        f"full fine-tuning, {100 * np.mean(same >= ALIKE):.0f} % of {len(same):,} untrained heads give at least "
+        f"{pairs:,} pairs, {yes:,} are called paraphrases. On `{arm.base}` after full fine-tuning, "
+        f"{100 * np.mean(same >= ALIKE):.0f} % of {len(same):,} untrained heads give at least "
         f"{100 * ALIKE:.0f} % of the pairs the same answer, and {100 * near:.0f} % of them score within a point of "
-        f"{no:.3f} or {1 - no:.3f}, the shares of the two labels among our pairs. Which of the two it is, the "
-        f"draw of the head decides."
+        f"{no:.3f} or {1 - no:.3f}, the shares of the two labels among our pairs; at the label rate of the paper's, "
+        f"the same constants score {full:.4f} and {trained:.4f}. Which of the two it is, the draw of the head decides."
     )  # fmt: skip
 
 
