@@ -21,11 +21,8 @@ from frugal_lib import (
     sonnets,
 )
 from frugal_lib.profiles import Profile
-from frugal_lib.runs import Record, Result, Run
+from frugal_lib.runs import Record, Result, Run, Sweep
 from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain
-
-Sweep = Callable[[list[Run]], list[Record]]
-"""What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
 
 
 def compute(run: Run, device: str) -> Result:
@@ -60,7 +57,7 @@ def data_run(profile: Profile, task: str, edition: str, digest: str) -> Run:
 def labelled_runs(profile: Profile, task: str, seed: int) -> list[Run]:
     """The grids of one labelled task at the first seed, its floors, and its data in numbers."""
     plan = profile.labelled[task]
-    edition = labelled.available_edition(task) if plan.edition == "available" else plan.edition
+    edition = labelled.edition_of(task, plan.edition)
     about = data_run(profile, task, edition, labelled.edition_digest(task, edition))
     limited = replace(about, train_limit=plan.train_limit, held_out_limit=plan.held_out_limit)
     floors = [replace(limited, method=method, base="", base_digest="") for method in classify.FLOORS]

@@ -273,6 +273,11 @@ def available_edition(task: str) -> str:
     return first if fetch.available(lambda: load(task, first)) else last
 
 
+def edition_of(task: str, wanted: str) -> str:
+    """The edition of that name, or the first one that this machine can have where `wanted` is `available`."""
+    return available_edition(task) if wanted == "available" else wanted
+
+
 @lru_cache
 def edition_digest(task: str, edition: str) -> str:
     """Twelve hex digits that name the data of an edition, from pinned hashes alone."""

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from frugal_lib import choose, models, released, sonnet_runs
+from frugal_lib import choose, released, sonnet_runs
 from frugal_lib.profiles import LoraGrid, Profile
-from frugal_lib.runs import Record, Run
+from frugal_lib.runs import Record, Run, Sweep
 
-Sweep = Callable[[list[Run]], list[Record]]
 ALL, ATTENTION = "attention-mlp", "attention"
 
 
 def start(profile: Profile, base: str, seed: int) -> Run:
     """What all runs of one base share: the base as it is, completing the held-out sonnets."""
-    grid = profile.lora.bases[base]
-    return replace(
-        sonnet_runs.base_run(profile, seed),
-        chapter="lora",
-        base=base,
-        base_digest=models.base_digest(base),
-        samples=grid.samples,
-    )
+    return sonnet_runs.start(profile, seed, "lora", base, profile.lora.bases[base].samples)
 
 
 def tuned(start: Run, grid: LoraGrid, dropout: float, rate: float, batch_size: int, **adapter) -> Run:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from frugal_lib import choose, data, fetch, labelled, lora, models, other_text, released, sonnet_runs
+from frugal_lib import choose, data, fetch, labelled, lora, other_text, released, sonnet_runs
 from frugal_lib.profiles import Profile, QuantizationGrid
-from frugal_lib.runs import Record, Run
+from frugal_lib.runs import Record, Run, Sweep
 
-Sweep = Callable[[list[Run]], list[Record]]
 STAND_INS = {"quora": "written", "mrpc": "edited"}
 
 
 def pair_editions(profile: Profile) -> dict[str, str]:
     """Which edition of each set of pairs the checks are made on, on this machine."""
-    wanted = profile.labelled["quora"].edition
-    quora = labelled.available_edition("quora") if wanted == "available" else wanted
-    available = profile.edition == "available"
-    return {"quora": quora, "mrpc": labelled.available_edition("mrpc") if available else "released"}
+    wanted = {"quora": profile.labelled["quora"].edition}
+    wanted["mrpc"] = "available" if profile.edition == "available" else "released"
+    return {task: labelled.edition_of(task, edition) for task, edition in wanted.items()}
 
 
 def on_pairs(run: Run, editions: dict[str, str], pairs: int) -> Run:
@@ -39,13 +37,8 @@ def without_checks(run: Run) -> Run:
 
 def start(profile: Profile, base: str, seed: int) -> Run:
     """What all runs of one base share: the base as it is, with all checks."""
-    run = replace(
-        sonnet_runs.base_run(profile, seed),
-        chapter="quantization",
-        base=base,
-        base_digest=models.base_digest(base),
-        samples=profile.quantization.bases[base].samples,
-    )
+    samples = profile.quantization.bases[base].samples
+    run = sonnet_runs.start(profile, seed, "quantization", base, samples)
     return on_pairs(run, pair_editions(profile), profile.quantization.pairs)
 
 
@@ -85,13 +78,19 @@ def format_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     return [run if run.format in plan.checked_formats else without_checks(run) for run in runs]
 
 
+def by_arm(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]]:
+    """Records that ended well, by what is compared: base, method and format. A rate is chosen within."""
+    arms: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        if record.status == "ok":
+            arms.setdefault((record.run.base, record.run.method, record.run.format), []).append(record)
+    return arms
+
+
 def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
     """QAFT in each format at the rate that had the lowest dev loss, at the other seeds."""
-    arms: dict[tuple, list[Record]] = {}
-    for record in records:
-        if record.run.method == "qaft" and record.status == "ok":
-            arms.setdefault((record.run.base, record.run.format), []).append(record)
-    best = [min(found, key=choose.badness).run for found in arms.values()]
+    tried = [found for (_, method, _), found in by_arm(records).items() if method == "qaft"]
+    best = [min(found, key=choose.badness).run for found in tried]
     return [
         replace(run, seed=run.seed + i) for run in best for i in range(1, profile.quantization.bases[run.base].seeds)
     ]

@@ -126,6 +126,10 @@ class Record:
         return cls(**(content | {"run": Run(**content["run"])}))
 
 
+Sweep = Callable[[list[Run]], list[Record]]
+"""What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
+
+
 def rounded(value: Any) -> Any:
     """The same structure with floats at 8 significant digits: far below any noise, half the bytes.
 

@@ -42,6 +42,12 @@ def base_run(profile: Profile, seed: int) -> Run:
     )
 
 
+def start(profile: Profile, seed: int, chapter: str, base: str, samples: int) -> Run:
+    """What all runs of a later chapter on one base share: that base as it is."""
+    digest = models.base_digest(base)
+    return replace(base_run(profile, seed), chapter=chapter, base=base, base_digest=digest, samples=samples)
+
+
 def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
     """Full fine-tuning at one learning rate."""
     grid = profile.sonnets

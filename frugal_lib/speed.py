@@ -14,7 +14,6 @@ from frugal_lib import benchmark, data, models, quantization, quantize, sonnet_r
 from frugal_lib.machine import Unsupported
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Result, Run
-from frugal_lib.steps import seconds_of
 
 PROMPTS = (1, 12)
 
@@ -28,7 +27,7 @@ def prompts_of(run: Run, tokenizer, count: int) -> dict[str, torch.Tensor]:
 def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: int, device: str) -> float:
     """Seconds to read the prompts and write exactly so many tokens behind each, the likeliest ones."""
     asked = {name: values.to(model.device) for name, values in batch.items()}
-    return seconds_of(
+    return benchmark.seconds_of(
         lambda: model.generate(**asked, do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens), device
     )
 

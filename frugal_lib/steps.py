@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,15 +60,6 @@ def prepare(run: Run, device: str) -> Step:
     batch = {k: v.to(device) for k, v in likelihood.collate(examples, tokenizer.eos_token_id).items()}
     weights = [p for p in model.parameters() if p.requires_grad]
     return Step(model, batch, torch.optim.AdamW(weights, run.learning_rate, weight_decay=run.weight_decay, fused=True))
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    """Wall-clock seconds of `work`; on a GPU until it has finished."""
-    started = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 def size(tensors: Sequence[torch.Tensor]) -> int:
@@ -138,7 +128,7 @@ def measured(run: Run, device: str) -> dict[str, Any]:
     step = prepare(run, device)
     for _ in range(WARM_UP):
         step.run()
-    seconds = [seconds_of(step.run, device) for _ in range(TIMED)]
+    seconds = [benchmark.seconds_of(step.run, device) for _ in range(TIMED)]
     peak = machine.peak_memory_mb(device) - before
     return {"step": step, "seconds": seconds, "peak_mb": peak}
 

@@ -13,7 +13,7 @@ import pandas as pd
 from frugal_lib import choose, lora, published, released
 from frugal_lib.released import ReleasedRun
 from frugal_lib.report.html import linked, published_link
-from frugal_lib.report.sonnets import cell, chrf_matrix, completion_scores, loss_matrix, rate_text
+from frugal_lib.report.sonnets import cell, chrf_matrix, completion_scores, loss_matrix, paired, rate_text
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, mean_interval
 
@@ -134,22 +134,18 @@ def lora_results(records: Sequence[Record]) -> LoraResults:
 
 def gap(one: Arm, other: Arm, split: str) -> Interval:
     """Nats per token of `one` minus those of `other`, paired by sonnet and by seed."""
-    seeds = min(len(one.kept), len(other.kept))
-    values = [loss_matrix(arm.kept[:seeds], split, "tokens") for arm in (one, other)]
-    return mean_interval(values[0] - values[1])
+    return paired(one.kept, other.kept, lambda records: loss_matrix(records, split, "tokens"))
 
 
 def chrf_gap(one: Arm, other: Arm, split: str) -> Interval:
     """chrF of `one` minus that of `other`, paired by sonnet and by seed."""
-    seeds = min(len(one.kept), len(other.kept))
-    values = [chrf_matrix(arm.kept[:seeds], split, "corpus_chrf") for arm in (one, other)]
-    return mean_interval(values[0] - values[1])
+    return paired(one.kept, other.kept, lambda records: chrf_matrix(records, split, "corpus_chrf"))
 
 
 def gain(found: LoraResults, base: str, split: str) -> Interval:
     """What full fine-tuning wins over the base as it is, in nats per token, paired by sonnet."""
-    full = found.full(base)
-    return mean_interval(loss_matrix([found.untuned[base]], split, "tokens") - loss_matrix(full.kept, split, "tokens"))
+    untuned = [found.untuned[base]]
+    return paired(untuned, found.full(base).kept, lambda records: loss_matrix(records, split, "tokens"))
 
 
 def draw_spread(found: LoraResults, base: str) -> float:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from frugal_lib import choose
+from frugal_lib import choose, quantization
 from frugal_lib.quantize import FORMATS
-from frugal_lib.report.sonnets import chrf_matrix, loss_matrix
+from frugal_lib.report.sonnets import chrf_matrix, loss_matrix, paired
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, auroc_values, mean_interval, ratio_values
 
@@ -66,7 +66,7 @@ class QuantizationResults:
     floor: Record
     zero_shot: Record
     unsupported: tuple[Record, ...]
-    tried: tuple[Record, ...]  # QAFT at every rate, first seed
+    tried: tuple[Record, ...]  # QAFT at every rate and seed
 
     @property
     def bases(self) -> list[str]:
@@ -103,11 +103,8 @@ class QuantizationResults:
 
 def arms_of(records: Sequence[Record]) -> tuple[Arm, ...]:
     """Finished records by base, method and format; of several rates the one with the lowest dev loss, first seed."""
-    groups: dict[tuple, list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.run.base, record.run.method, record.run.format), []).append(record)
     arms = []
-    for key, found in groups.items():
+    for key, found in quantization.by_arm(records).items():
         seed = min(record.run.seed for record in found)
         best = min((r for r in found if r.run.seed == seed), key=choose.badness).run
         kept = [r for r in found if r.run == replace(best, seed=r.run.seed)]
@@ -124,7 +121,7 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
     by_method = {record.run.method: record for record in records}
     zero_shot, floor = by_method["released-zero-shot"], by_method["floor-lines"]
     ours = [r for r in records if r.run.edition == floor.run.edition and r.run.base]
-    arms = arms_of([r for r in ours if r.status == "ok"])
+    arms = arms_of(ours)
     found = QuantizationResults(
         arms,
         floor,
@@ -139,18 +136,9 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
     return found
 
 
-def paired(one: Arm, other: Arm, values: Callable[[Sequence[Record]], np.ndarray], level: float = 0.95) -> Interval:
-    """`one` minus `other` in some measure, paired by item and by seed; a single run stands for every seed."""
-    first, second = values(one.records), values(other.records)
-    seeds = min(len(first), len(second))
-    if seeds > 1:
-        first, second = first[:seeds], second[:seeds]
-    return mean_interval(first - second, level)
-
-
 def gap(one: Arm, other: Arm, split: str) -> Interval:
     """Nats per token of `one` minus those of `other` on the true lines 4-14."""
-    return paired(one, other, lambda records: loss_matrix(records, split, "tokens"))
+    return paired(one.records, other.records, lambda records: loss_matrix(records, split, "tokens"))
 
 
 def gain(found: QuantizationResults, base: str, split: str) -> Interval:
@@ -198,7 +186,7 @@ class Measure:
 
     def damage(self, one: Arm, other: Arm, level: float = 0.95) -> Interval:
         """How much worse `one` is than `other`: positive is worse."""
-        return paired(one, other, lambda records: self.sign * self.matrix(records), level)
+        return paired(one.records, other.records, lambda records: self.sign * self.matrix(records), level)
 
 
 @lru_cache(maxsize=1024)

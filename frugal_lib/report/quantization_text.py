@@ -7,7 +7,7 @@ import numpy as np
 from frugal_lib import published
 from frugal_lib.labelled import SOURCES
 from frugal_lib.report.quantization import FORMAT_NAMES, QuantizationResults
-from frugal_lib.report.quantization_tables import ALIKE, heads, majority_share
+from frugal_lib.report.quantization_tables import ALIKE, NEAR, heads, majority_share
 from frugal_lib.report.sonnets import rate_text
 from frugal_lib.runs import Record
 
@@ -76,7 +76,7 @@ def zero_shot_sentence(found: QuantizationResults) -> str:
     (pairs,), (yes,) = ({row[key] for row in rows} for key in ("pairs", "yes"))
     arm = found.full(found.bases[0])
     same, seen = heads(arm)["same"], heads(arm)["accuracy"]
-    near = np.mean((np.abs(seen - no) <= 0.01) | (np.abs(seen - 1 + no) <= 0.01))
+    near = np.mean((np.abs(seen - no) <= NEAR) | (np.abs(seen - 1 + no) <= NEAR))
     return (
         f"The paper reports an accuracy of {full:.4f} after full fine-tuning and {trained:.4f} after QAFT; the two add "
         f"up to {full + trained:.4f}. The zero-shot answers it released, of two models, are one and the same file: of "

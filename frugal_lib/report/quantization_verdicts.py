@@ -8,7 +8,7 @@ from frugal_lib import choose, published
 from frugal_lib.quantize import FORMATS
 from frugal_lib.report.quantization import FORMAT_NAMES, MEASURES, Arm, QuantizationResults, gain, gap
 from frugal_lib.report.sonnets import cell
-from frugal_lib.report.verdicts import CONTRADICTED, MARGIN, OPEN, SUPPORTED, Verdict, higher, lower, not_worse
+from frugal_lib.report.verdicts import CONTRADICTED, MARGIN, OPEN, SUPPORTED, Verdict, higher, lower, matched, not_worse
 from frugal_lib.stats import Interval
 
 DAMAGE_LEVEL = 1 - 0.05 / len(MEASURES)  # of each interval, so that all of them hold together (Bonferroni)
@@ -52,7 +52,7 @@ def keeps_quality(found: QuantizationResults, base: str, format: str, paper_name
         base,
         f"chrF {scores[0]:.2f} against {scores[1]:.2f} in FP32",
         f"{against(f'{FORMAT_NAMES[format]} minus FP32', difference)}; {margin_text(MARGIN * won.mean)}",
-        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,
+        matched(difference, won),
     )
 
 
@@ -83,8 +83,7 @@ def needs(found: QuantizationResults, base: str) -> Verdict | None:
     best, best_trained = min(plain, key=first_loss), min(trained, key=first_loss)
     won = gain(found, base, "test")
     missing, helped = gap(best, found.full(base), "test"), gap(best, best_trained, "test")
-    keeps = not_worse(missing, MARGIN * won.mean)
-    verdict = CONTRADICTED if keeps == SUPPORTED else higher(helped) if keeps == CONTRADICTED else OPEN
+    keeps = matched(missing, won)
     return Verdict(
         "INT4 needs QAFT, whatever the scale",
         base,
@@ -92,7 +91,7 @@ def needs(found: QuantizationResults, base: str) -> Verdict | None:
         "tensor was tried",
         f"{against(f'the best without, {FORMAT_NAMES[best.format]}, minus FP32', missing)}; minus the best with QAFT, "
         f"{FORMAT_NAMES[best_trained.format]}: {cell(helped, 3, '+')}; {margin_text(MARGIN * won.mean)}",
-        verdict if won.low > 0 else OPEN,
+        CONTRADICTED if keeps == SUPPORTED else higher(helped) if keeps == CONTRADICTED else OPEN,
     )
 
 
@@ -123,7 +122,7 @@ def keeps_task(found: QuantizationResults, base: str, format: str, paper_name: s
         f"chrF {printed(paper_name, 'qaft_chrf'):.2f} against {printed('FP32', 'ptq_chrf'):.2f} in FP32",
         f"{against(f'QAFT, {FORMAT_NAMES[format]}, minus full fine-tuning', difference)}; "
         f"{margin_text(MARGIN * won.mean)}",
-        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,
+        matched(difference, won),
     )
 
 

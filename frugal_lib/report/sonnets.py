@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,20 @@ def loss_matrix(records: Sequence[Record], split: str, unit: str) -> np.ndarray:
         rows = [e for e in record.examples if e["kind"] == "likelihood" and e["split"] == split]
         values.append(ratio_values([row["nll"] for row in rows], [row[unit] for row in rows]))
     return np.stack(values)
+
+
+def paired(
+    first: Sequence[Record],
+    second: Sequence[Record],
+    values: Callable[[Sequence[Record]], np.ndarray],
+    level: float = 0.95,
+) -> Interval:
+    """`first` minus `second` in some measure, paired by item and by seed.
+
+    A model that was not trained has no seeds, and stands for all of the other's.
+    """
+    seeds = min((len(side) for side in (first, second) if side[0].history), default=1)
+    return mean_interval(values(first[:seeds]) - values(second[:seeds]), level)
 
 
 def difference(row: ScoreRow, other: ScoreRow, split: str, metric: str) -> Interval:

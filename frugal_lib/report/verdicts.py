@@ -41,6 +41,11 @@ def not_worse(loss: Interval, margin: float) -> str:
     return CONTRADICTED if loss.low > 0 else OPEN
 
 
+def matched(loss: Interval, won: Interval) -> str:
+    """Is a loss within `MARGIN` of what full fine-tuning won? Where nothing was won there is nothing to match."""
+    return not_worse(loss, MARGIN * won.mean) if won.low > 0 else OPEN
+
+
 def lower(difference: Interval) -> str:
     """Is a difference below zero?"""
     if difference.high < 0:
@@ -75,7 +80,7 @@ def matches(found: LoraResults, base: str) -> Verdict:
         f"dev loss is {best_paper(found, True):.3f} against {best_paper(found, False):.3f}",
         f"rank {best.rank} minus full, test: {cell(difference, 3, '+')} nats per token; a match is at most "
         f"{margin}, {100 * MARGIN:.0f} % of what full fine-tuning wins",
-        not_worse(difference, MARGIN * won.mean) if won.low > 0 else OPEN,  # nothing won, nothing to match
+        matched(difference, won),
     )
 
 
