@@ -19,6 +19,8 @@ from frugal_lib import (
     released,
     runs,
     sonnets,
+    students,
+    synthetic,
 )
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Result, Run, Sweep
@@ -26,10 +28,14 @@ from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on
 
 
 def compute(run: Run, device: str) -> Result:
-    """The result of any run, by its method and task; chapter 3's have a weight format or checks of generality."""
+    """The result of any run, by its method and task; a later chapter's have fields of their own."""
     if run.pairs or run.format != "fp32":
         return quantized.compute(run, device)
-    by_method = {"data": describe, "released-sweep": released, "released-zero-shot": released}
+    if run.teacher:
+        return students.compute(run, device)
+    if run.edition == "released":
+        return released.compute(run, device)
+    by_method = {"data": describe}
     return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
 
 
@@ -145,6 +151,7 @@ CHAPTERS = {
     "baseline": Chapter(baseline, spot_run),
     "lora": Chapter(lora.chapter, lora.spot_run),
     "quantization": Chapter(quantization.chapter, quantization.spot_run),
+    "synthetic": Chapter(synthetic.chapter, synthetic.spot_run),
 }
 
 

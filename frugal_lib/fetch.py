@@ -62,8 +62,8 @@ def cache_dir() -> Path:
     return Path(pooch.os_cache("frugal-gpt2"))
 
 
-def released_file(name: str, sha256: str) -> Path:
-    """A file of the paper's repository, from `FRUGAL_DATA_DIR` or downloaded once.
+def released_file(name: str, sha256: str, commit: str = COMMIT) -> Path:
+    """A file of the paper's repository at some commit, from `FRUGAL_DATA_DIR` or downloaded once.
 
     Raises:
         DataError: neither way gives the file with that SHA-256.
@@ -71,7 +71,7 @@ def released_file(name: str, sha256: str) -> Path:
     folder = data_dir()
     if folder:
         return verified(folder / "cs224n_gpt" / name, sha256)
-    return download(f"{REPOSITORY}/{COMMIT}/{name}", sha256)
+    return download(f"{REPOSITORY}/{commit}/{name}", sha256)
 
 
 def download(url: str, sha256: str | None, blob: str | None = None) -> Path:

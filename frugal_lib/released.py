@@ -1,12 +1,13 @@
-"""What the paper released of its own runs, read as data: its LoRA sweep of 369 runs, its zero-shot answers."""
+"""What the paper released of its own runs: its LoRA sweep of 369 runs, its zero-shot answers, sonnets it generated."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from frugal_lib import fetch
+from frugal_lib import data, fetch, score
+from frugal_lib.data import Sonnet
 from frugal_lib.fetch import DataError
 from frugal_lib.machine import ROOT
 from frugal_lib.runs import Result, Run, read
@@ -15,6 +16,28 @@ SWEEP = "predictions/lora/sweep_results.json"
 SHA256 = "0439278fbde87f9af3d298fafab7ee0034be6efc5b5f768a9a7899be8396c0a6"
 ZERO_SHOT_SHA256 = "6ca93c3c59d0ecf9e00e09430056a286a6bc94d786d9b8743bbf51d41d85089b"  # of both: they are the same file
 ZERO_SHOT = ("predictions/transfer_from_sonnet_para_dev.csv", "predictions/transfer_gemini_flash_para_dev.csv")
+GENERATIONS = {  # model and split, file, SHA-256
+    ("full fine-tuning", "dev"): (
+        "predictions/sonnet_gen_full_ft/generated_sonnets_dev.txt",
+        "73ac56bfe980b24c35b4c58bb396fd72687f07dda98df7f31e20ca7c7d05f272",
+    ),
+    ("flash-lite", "dev"): (
+        "predictions/sft_gemini_flash_lite/generated_sonnets_dev.txt",
+        "f73045fe88573e5ba1017c4893973b27710ad508b0340b981f2ac56355d95e07",
+    ),
+    ("flash", "dev"): (
+        "predictions/sft_gemini_flash/generated_sonnets_dev.txt",
+        "59489782795bde3b170383f397acbe22566e2aec15c26b0b42268a4567170ed1",
+    ),
+    ("flash", "test"): (
+        "predictions/sft_gemini_flash/generated_sonnets_test.txt",
+        "acc5bcf2dd75a43f211bff1d6a2109923d46eaafced77057b87e1085ad1a61f4",
+    ),
+}
+OTHER_VERSIONS = {
+    155: 138,
+    156: 144,
+}  # test prompts out of the Passionate Pilgrim, and the sonnets they are versions of
 COMMITTED = ROOT / "results" / "micro"
 MODULES = {"all": "attention-mlp", "attn_attn_output": "attention"}
 
@@ -83,6 +106,46 @@ def zero_shot_run() -> Run:
     return Run("quantization", "quora", "released-zero-shot", "released", fetch.digest([ZERO_SHOT_SHA256]), 0, 0)
 
 
+def generations_run() -> Run:
+    """The run whose record scores the sonnets that the paper's models wrote."""
+    digest = fetch.digest([sha256 for _, sha256 in GENERATIONS.values()])
+    return Run("synthetic", "sonnets", "released-generations", "released", digest, 0, 0)
+
+
+def generated(model: str, split: str) -> list[tuple[Sonnet, str]]:
+    """The sonnets of a split, and what one of the paper's models wrote for each.
+
+    Of the test prompts 155 and 156 the ending is unknown; that of the sonnet they are versions of stands for it.
+
+    Raises:
+        DataError: the file, or the paper's edition of the sonnets, cannot be had.
+    """
+    path = fetch.released_file(*GENERATIONS[model, split])
+    texts = [text for _, text in data.parse_blocks(fetch.read_text(path), str(path))]
+    known = data.public_domain()
+    true = [
+        sonnet if sonnet.continuation else replace(known[OTHER_VERSIONS[sonnet.id]], id=sonnet.id)
+        for sonnet in data.load_sonnets("folger").split(split)
+    ]
+    if len(texts) != len(true):
+        raise DataError(f"{path}: {len(texts)} sonnets, but {split} has {len(true)}; fetch the file again.")
+    return list(zip(true, texts, strict=True))
+
+
+def read_generations() -> list[dict]:
+    """chrF of every released sonnet against the true one: of the whole, and of lines 4-14."""
+    rows = []
+    for model, split in GENERATIONS:
+        pairs = generated(model, split)
+        shares = score.chrf_by_text([text for _, text in pairs], [sonnet.text for sonnet, _ in pairs])
+        rows += [
+            {"model": model, "split": split, "id": sonnet.id, "chrf": score.sentence_chrf(text, sonnet.text),
+             "chrf_continuation": score.sentence_chrf(score.tail(text), sonnet.continuation), "corpus_chrf": share}
+            for (sonnet, text), share in zip(pairs, shares, strict=True)
+        ]  # fmt: skip
+    return rows
+
+
 def read_sweep() -> list[dict]:
     """The released sweep, an example a run."""
     path = fetch.released_file(SWEEP, SHA256)
@@ -106,7 +169,8 @@ def compute(run: Run, device: str) -> Result:
 
     `metrics["from_file"]` says which of the two it was.
     """
-    reader = {"released-sweep": read_sweep, "released-zero-shot": read_zero_shot}[run.method]
+    readers = {"released-sweep": read_sweep, "released-zero-shot": read_zero_shot}
+    reader = (readers | {"released-generations": read_generations})[run.method]
     try:
         rows = reader()
     except DataError:

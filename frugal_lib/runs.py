@@ -58,6 +58,12 @@ class Run:
     format: str = "fp32"
     pairs: int = 0
     pair_sets: str = ""
+    teacher: str = ""
+    items: int = 0
+    selection: str = ""
+    judge_steps: int = 0
+    max_steps: int = 0
+    keep: str = "best"
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -82,9 +88,12 @@ class Run:
         base = f"-{self.base}" if self.base and self.chapter != "baseline" else ""
         adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
         format = "" if self.format == "fp32" else f"-{self.format}"
+        taught = f"-{self.teacher}" + f"{self.items:04d}" * (self.items > 0) if self.teacher else ""
+        taught += f"-{self.selection}" if self.selection else ""
+        taught += "" if self.keep == "best" else f"-{self.keep}"
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
-        name = f"{self.task}{base}-{self.method}{format}{adapter}-{edition}{rate}s{self.seed}-{self.key}.json"
+        name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}{rate}s{self.seed}-{self.key}.json"
         return f"{self.chapter}/{name}"
 
 

@@ -1,19 +1,15 @@
-"""How good is a completion? chrF and the form of a sonnet (`likelihood` has what needs a model)."""
+"""How good is a completion? chrF (`likelihood` has what needs a model, `verse` the form of a sonnet)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
-import pronouncing
 from sacrebleu.metrics import CHRF
 
 from frugal_lib.data import GIVEN_LINES, parse_blocks
 from frugal_lib.fetch import DataError, read_text
-
-RHYME_PAIRS = ((0, 2), (1, 3), (4, 6), (5, 7), (8, 10), (9, 11), (12, 13))  # ABAB CDCD EFEF GG
 
 
 def chrf(texts: Sequence[str], references: Sequence[str]) -> float:
@@ -50,37 +46,6 @@ def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]
     rest = [chrf([*texts[:i], *texts[i + 1 :]], [*references[:i], *references[i + 1 :]]) for i in range(n)]
     mean_rest = sum(rest) / n
     return [whole + (n - 1) * (mean_rest - without) for without in rest]
-
-
-@cache
-def rhyming_parts(word: str) -> frozenset[str]:
-    """What the CMU Pronouncing Dictionary lets `word` rhyme on, one entry per pronunciation."""
-    return frozenset(map(pronouncing.rhyming_part, pronouncing.phones_for_word(word)))
-
-
-def last_word(line: str) -> str:
-    """The last word of a line in lower case, without punctuation; empty where there is none."""
-    words = re.findall(r"[a-z']+", line.lower().replace("’", "'"))
-    return words[-1].strip("'") if words else ""
-
-
-def rhymes(line: str, other: str) -> bool:
-    """Whether two lines end in different words that rhyme in the CMU Pronouncing Dictionary."""
-    first, second = last_word(line), last_word(other)
-    return first != second and bool(rhyming_parts(first) & rhyming_parts(second))
-
-
-def form(text: str) -> dict[str, float | int | bool]:
-    """The form of a sonnet.
-
-    Returns:
-        `lines`; `rhyme_share`, the share of the seven pairs of ABAB CDCD EFEF GG that rhyme; and
-        `perfect`, the paper's rule: fourteen lines and all seven pairs.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    pairs = [rhymes(lines[i], lines[j]) for i, j in RHYME_PAIRS if j < len(lines)]
-    share = sum(pairs) / len(RHYME_PAIRS)
-    return {"lines": len(lines), "rhyme_share": share, "perfect": len(lines) == 14 and share == 1}
 
 
 def tail(text: str) -> str:

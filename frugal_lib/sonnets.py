@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 from torch import nn
 
-from frugal_lib import adapt, data, generate, likelihood, models, score, train
+from frugal_lib import adapt, data, generate, likelihood, models, score, train, verse
 from frugal_lib.data import GIVEN_LINES, Sonnet
 from frugal_lib.runs import Result, Run
 
@@ -71,14 +72,12 @@ def fine_tune(
 
     The history starts with epoch 0, the base before training.
     """
-    schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
+    schedule = train.Schedule(**{field.name: getattr(run, field.name) for field in fields(train.Schedule)})
     examples = likelihood.language_examples([s.text for s in training], tokenizer)
     held_out = likelihood.language_examples([s.text for s in dev], tokenizer, [s.given + "\n" for s in dev])
-    before = {
-        "epoch": 0,
-        "train_loss": likelihood.mean_loss(model, examples),
-        "dev_loss": likelihood.mean_loss(model, held_out),
-    }
+    before = {"epoch": 0, "dev_loss": likelihood.mean_loss(model, held_out)}
+    if not run.teacher:  # with a thousand sonnets more it would take as long as an epoch
+        before["train_loss"] = likelihood.mean_loss(model, examples)
     objective = train.Objective(
         collate=lambda rows: likelihood.collate(rows, tokenizer.eos_token_id),
         judge=lambda model: {"dev_loss": likelihood.mean_loss(model, held_out)},
@@ -147,7 +146,7 @@ def score_sample(split: str, sonnets: Sequence[Sonnet], sample: Sequence[str], k
     """One row for each sonnet of one sample; scores only where the true continuation is known."""
     rows = [
         {"kind": "completion", "split": split, "id": s.id, "sample": k, "text": text}
-        | score.form("\n".join(filter(None, (s.given, text))))
+        | verse.form("\n".join(filter(None, (s.given, text))))
         for s, text in zip(sonnets, sample, strict=True)
     ]
     known = [i for i, s in enumerate(sonnets) if s.continuation]

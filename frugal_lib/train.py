@@ -22,7 +22,10 @@ from transformers import (
 class Schedule:
     """How long and how fast to train. Optimizer as in the paper: AdamW, constant rate, clipping at 1.
 
-    `patience` is the number of epochs in a row without a better held-out loss before training stops.
+    The model is judged after every epoch, or every `judge_steps` steps where that is set, and trained for
+    `epochs`, or for `max_steps` steps where that is set. `patience` is the
+    number of times in a row without a better held-out loss before training stops. `keep` says which
+    weights are kept: those of the `best` judgement, or the `last` ones.
     """
 
     learning_rate: float
@@ -31,6 +34,9 @@ class Schedule:
     patience: int
     weight_decay: float = 0.01
     seed: int = 0
+    judge_steps: int = 0
+    max_steps: int = 0
+    keep: str = "best"
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,12 @@ class KeepBest(TrainerCallback):
 
 
 def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> TrainingArguments:
-    """The schedule in the words of `Trainer`: evaluate and log once an epoch, save nothing."""
+    """The schedule in the words of `Trainer`: evaluate and log at every judgement, save nothing."""
+    when = "steps" if schedule.judge_steps else "epoch"
     return TrainingArguments(
         output_dir=folder,
         num_train_epochs=schedule.epochs,
+        max_steps=schedule.max_steps or -1,
         learning_rate=schedule.learning_rate,
         per_device_train_batch_size=schedule.batch_size,
         weight_decay=schedule.weight_decay,
@@ -105,8 +113,10 @@ def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> 
         seed=schedule.seed,
         train_sampling_strategy="group_by_length" if by_length else "random",
         remove_unused_columns=False,
-        eval_strategy="epoch",
-        logging_strategy="epoch",
+        eval_strategy=when,
+        eval_steps=schedule.judge_steps or None,
+        logging_strategy=when,
+        logging_steps=schedule.judge_steps or 500,
         save_strategy="no",
         logging_nan_inf_filter=False,
         use_cpu=device == "cpu",
@@ -116,28 +126,33 @@ def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> 
     )
 
 
-def epochs_of(log: Sequence[dict]) -> list[dict]:
-    """`Trainer`'s log as one row an epoch: `{epoch, train_loss, dev_loss, …}`, losses in nats."""
+def judgements(log: Sequence[dict], by_steps: bool = False) -> list[dict]:
+    """`Trainer`'s log as one row a judgement: `{epoch, train_loss, dev_loss, …}`, losses in nats.
+
+    Judged by steps, an epoch is a fraction and a row has its `step` too.
+    """
     rows: dict[int, dict] = {}
     for entry in log:
-        row = rows.setdefault(round(entry["epoch"]), {"epoch": round(entry["epoch"])})
+        step = entry["step"] if by_steps else round(entry["epoch"])
+        new = {"epoch": entry["epoch"], "step": step} if by_steps else {"epoch": step}
+        row = rows.setdefault(step, new)
         row |= {name: float(value) for name, value in entry.items() if name.startswith("dev_")}
         if "loss" in entry:
             row["train_loss"] = float(entry["loss"])
-    return [rows[epoch] for epoch in sorted(rows) if epoch > 0]
+    return [rows[number] for number in sorted(rows) if number > 0 and "dev_loss" in rows[number]]
 
 
 def fine_tune(
     model: nn.Module, train: Sequence[dict], schedule: Schedule, objective: Objective, device: str = "cpu"
 ) -> tuple[list[dict], float]:
-    """Fine-tune `model` in place, and leave it with the weights of its best epoch.
+    """Fine-tune `model` in place, and leave it with the weights of its best epoch (or `schedule.keep`).
 
     The best epoch is the one that `objective.judge` finds least bad on the dev split. That is a
     choice made on held-out text, as in the paper: the `dev` score of the result is optimistic,
     the `test` score is not.
 
     Returns:
-        one row an epoch (`epochs_of`), and the seconds it took.
+        one row a judgement (`judgements`), and the seconds it took.
 
     Raises:
         Diverged: the loss was not finite.
@@ -155,10 +170,11 @@ def fine_tune(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    history = epochs_of(trainer.state.log_history)
-    losses = [loss for row in history for key, loss in row.items() if key != "epoch"]
+    history = judgements(trainer.state.log_history, schedule.judge_steps > 0)
+    losses = [loss for row in history for key, loss in row.items() if key not in ("epoch", "step")]
     if not all(map(math.isfinite, losses)):
         raise Diverged(history)
-    model.load_state_dict(best.weights, strict=False)  # what is frozen has not changed
+    if schedule.keep == "best":
+        model.load_state_dict(best.weights, strict=False)  # what is frozen has not changed
     model.eval()
     return history, time.perf_counter() - started

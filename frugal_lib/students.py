@@ -1,0 +1,113 @@
+"""A run of chapter 4: a teacher's sonnets, looked at one by one, or a student that was trained on some of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from frugal_lib import adapt, audit, data, generate, models, sonnets, teachers, verse
+from frugal_lib.data import Sonnet
+from frugal_lib.runs import Result, Run
+
+STRICT_IAMBIC = 12 / 14  # of a sonnet's lines, with all seven pairs rhyming: what the strict selection takes
+SPLITS = ("train", "dev", "test")
+
+
+def compute(run: Run, device: str) -> Result:
+    """The result of one run: `audit` looks at all that a teacher wrote, any other method trains a student."""
+    if run.method == "audit":
+        return Result(*columns_of(run.teacher, run.edition))
+    training, held_out = sonnets.splits_of(run)
+    _, columns = columns_of(run.teacher, run.edition)
+    written = teachers.everything(run.teacher)
+    chosen = draw({row["name"]: row["values"] for row in columns if row["kind"] == "column"}, run)
+    lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
+    tokenizer = models.load_tokenizer(run.base)
+    model, history, facts = sonnets.trained(run, device, tokenizer, [*training, *lessons], held_out["dev"])
+    result = sonnets.scored(run, adapt.merge(model), tokenizer, held_out)
+    facts |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
+    return Result(result.metrics | facts, result.examples, history)
+
+
+def targets(edition: str) -> dict[str, tuple[str, str]]:
+    """The sonnets by their number: their split, and their text in every edition at hand.
+
+    The paper's test prompts 155 and 156 are other versions of 138 and 144, of which three lines are known.
+    """
+    known = data.public_domain()
+    found = {}
+    for split in SPLITS:
+        for sonnet in data.load_sonnets(edition).split(split):
+            other = known[sonnet.id].text if sonnet.id in known else ""
+            found[str(sonnet.id)] = (split, "\n".join(filter(None, (sonnet.text, other))))
+    found.setdefault("144", ("test", known[144].text))  # in no split, but 156 is another version of it
+    return found
+
+
+@lru_cache
+def columns_of(teacher: str, edition: str) -> tuple[dict[str, float], list[dict]]:
+    """What is in a teacher's sonnets: totals, and rows of two kinds.
+
+    A `column` has one value for each sonnet: lines, words, words covered by Shakespeare's, verbatim and near
+    lines by split, whether it shares anything with a dev or test sonnet (`held_out`), the first sonnet with
+    the same words (`first`), and its form (`verse.scan`). A `target` says how many lines one of
+    Shakespeare's sonnets has in the file.
+    """
+    written, known = teachers.everything(teacher), targets(edition)
+    split_of = {name: split for name, (split, _) in known.items()}
+    index = audit.Targets({name: text for name, (_, text) in known.items()})
+    found, forms = [index.compare(text) for text in written], [verse.scan(text) for text in written]
+
+    def lines(kind: str, split: str) -> list[int]:
+        return [sum(n for name, n in getattr(one, kind).items() if split_of[name] == split) for one in found]
+
+    columns: dict[str, Sequence] = {name: [form[name] for form in forms] for name in forms[0]}
+    columns |= {name: [getattr(one, name) for one in found] for name in ("words", "covered")}
+    columns |= {f"{kind}_{split}": lines(kind, split) for kind in ("verbatim", "near") for split in SPLITS}
+    columns["held_out"] = [int(any(split_of[name] != "train" for name in one.targets)) for one in found]
+    columns["first"] = audit.first_of_each(written)
+    rows = [{"kind": "column", "name": name, "values": plain(values)} for name, values in columns.items()]
+    totals = audit.totals(written, known, found)
+    rows += [
+        {"kind": "target", "id": int(name), "split": split, "lines": totals["by_target"].get(name, 0),
+         "near": totals["near_by_target"].get(name, 0)}
+        for name, split in split_of.items()
+    ]  # fmt: skip
+    return {name: value for name, value in totals.items() if not isinstance(value, dict)}, rows
+
+
+def plain(values: Sequence) -> list:
+    """Numbers as JSON has them, at four digits, which is what a share of fourteen lines needs."""
+    return [round(value, 4) if isinstance(value, float) else value * 1 for value in values]
+
+
+def draw(columns: Mapping[str, Sequence], run: Run) -> list[int]:
+    """Which of a teacher's sonnets a student reads: numbers in the file, drawn by lot from `run.seed`.
+
+    Smaller draws are parts of larger ones. `selection` is empty (the file as it is), `clean` (none that
+    shares anything with a dev or test sonnet) or `strict` (clean, no repeats, all pairs rhyming, and at
+    least twelve of fourteen lines iambic). A draw is as large with any of them: where a
+    selection has not enough sonnets, it starts over with the first ones drawn.
+    """
+    total = len(columns["held_out"])
+    order = list(range(total))
+    random.Random(generate.stream_seed(run.seed, "draw", run.teacher)).shuffle(order)
+    allowed = [i for i in order if passes(columns, i, run.selection)]
+    if not allowed:
+        raise ValueError(f"{run.teacher}: no sonnet passes the selection {run.selection!r}; choose another.")
+    wanted = min(run.items, total)
+    return [allowed[k % len(allowed)] for k in range(wanted)]
+
+
+def passes(columns: Mapping[str, Sequence], i: int, selection: str) -> bool:
+    """Whether the `i`-th sonnet is in a selection."""
+    if selection == "":
+        return True
+    clean = not columns["held_out"][i]
+    if selection == "clean":
+        return clean
+    if selection != "strict":
+        raise ValueError(f"selection {selection!r} is unknown; choose clean or strict.")
+    formed = columns["lines"][i] == 14 and columns["pairs"][i] == 1 and columns["iambic"][i] >= STRICT_IAMBIC - 1e-3
+    return clean and columns["first"][i] == i and formed

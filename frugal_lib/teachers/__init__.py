@@ -1,0 +1,37 @@
+"""Who writes synthetic sonnets: Gemini, the files that the paper released, or an n-gram writer that needs nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from typing import Protocol
+
+from frugal_lib.teachers.offline import Offline
+from frugal_lib.teachers.released import SOURCES, Released
+
+OFFLINE_COUNT = 64  # what the chapters use of a writer that never ends
+
+
+class Teacher(Protocol):
+    """A writer of sonnets. `sonnets(count)` gives up to `count` texts, lines joined by line ends, no title."""
+
+    name: str
+
+    def sonnets(self, count: int) -> list[str]: ...
+
+
+@cache
+def everything(name: str) -> tuple[str, ...]:
+    """All sonnets that a teacher named in a profile has.
+
+    Raises:
+        DataError: its files cannot be had.
+    """
+    return tuple(Offline().sonnets(OFFLINE_COUNT) if name == "offline" else Released(name).sonnets(100_000))
+
+
+def digest_parts(name: str) -> list[str]:
+    """What names a teacher's sonnets: the pinned hashes of their files; of the offline writer, its first ones."""
+    if name == "offline":
+        return [sha256(text.encode()).hexdigest() for text in Offline().sonnets(3)]
+    return list(SOURCES[name].files.values())
