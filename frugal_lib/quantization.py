@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from frugal_lib import choose, data, fetch, labelled, lora, other_text, released, sonnet_runs
+from frugal_lib import choose, data, fetch, labelled, lora, other_text, released, sonnet_runs, teachers
 from frugal_lib.profiles import Profile, QuantizationGrid
 from frugal_lib.runs import Record, Run, Sweep
 
@@ -21,7 +21,8 @@ def pair_editions(profile: Profile) -> dict[str, str]:
 
 def on_pairs(run: Run, editions: dict[str, str], pairs: int) -> Run:
     """The run with checks of generality on so many pairs of each set, and digests of all that it reads."""
-    hashes = [labelled.edition_digest(task, edition) for task, edition in editions.items()]
+    hashes = teachers.digest_parts(run.teacher) if run.teacher else []
+    hashes += [labelled.edition_digest(task, edition) for task, edition in editions.items()]
     return replace(
         run,
         pairs=pairs,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from frugal_lib import adapt, audit, data, generate, models, sonnets, teachers, verse
+from frugal_lib import audit, data, generality, generate, models, sonnets, teachers, verse
 from frugal_lib.data import Sonnet
 from frugal_lib.runs import Result, Run
 
@@ -25,9 +25,11 @@ def compute(run: Run, device: str) -> Result:
     lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
     tokenizer = models.load_tokenizer(run.base)
     model, history, facts = sonnets.trained(run, device, tokenizer, [*training, *lessons], held_out["dev"])
-    result = sonnets.scored(run, adapt.merge(model), tokenizer, held_out)
+    result = sonnets.scored(run, model, tokenizer, held_out)
+    checks = generality.measure(model, tokenizer, run) if run.pairs else []
+    facts |= generality.metrics_of(checks) if checks else {}
     facts |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
-    return Result(result.metrics | facts, result.examples, history)
+    return Result(result.metrics | facts, result.examples + checks, history)
 
 
 def targets(edition: str) -> dict[str, tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from frugal_lib import data, fetch, released, sonnet_runs, students, teachers
+from frugal_lib import data, fetch, quantization, released, sonnet_runs, students, teachers
 from frugal_lib.profiles import Profile, StudentGrid
 from frugal_lib.runs import Record, Run, Sweep
 
@@ -18,6 +18,11 @@ def taught(run: Run, teacher: str, **more) -> Run:
     """The run with lessons by a teacher, and digests of all that it reads."""
     digest = fetch.digest([data.digest(run.edition), *teachers.digest_parts(teacher)])
     return replace(run, teacher=teacher, data_digest=digest, **more)
+
+
+def checked(profile: Profile, run: Run) -> Run:
+    """The run with the checks of generality of chapter 3."""
+    return quantization.on_pairs(run, quantization.pair_editions(profile), profile.quantization.pairs)
 
 
 def audit_run(profile: Profile, teacher: str) -> Run:
@@ -49,7 +54,8 @@ def lessons(profile: Profile, base: str, seed: int, columns: Columns) -> list[Ru
         for items in sorted(grid.items, reverse=True):
             whole = taught(first, teacher, items=items)
             clean = replace(whole, selection=CLEAN)
-            runs += [whole, *([clean] if differs(columns, clean) else [])]
+            runs += [clean] if differs(columns, clean) else []
+            runs.append(checked(profile, whole) if items == max(grid.items) else whole)
     chosen = [teacher for teacher in grid.strict_teachers if teacher in columns]
     return runs + [taught(first, teacher, items=grid.strict_items, selection=STRICT) for teacher in chosen]
 
@@ -65,25 +71,25 @@ def long_runs(grid: StudentGrid, lessons: Sequence[Run]) -> list[Run]:
 
     The last weights are kept: its early stopping lets the dev loss rise by 0.1 for 25 epochs.
     """
+    settings = {"learning_rate": grid.long_learning_rate, "epochs": grid.long_epochs, "patience": grid.long_epochs}
+    settings |= {"judge_steps": 0, "max_steps": 0, "keep": "last", "pairs": 0, "pair_sets": ""}
     largest = [run for run in lessons if run.teacher in grid.long_teachers and run.items == max(grid.items)]
-    return [
-        replace(run, learning_rate=grid.long_learning_rate, epochs=grid.long_epochs, patience=grid.long_epochs,
-                judge_steps=0, max_steps=0, keep="last")
-        for run in largest if run.selection != STRICT
-    ]  # fmt: skip
+    return [taught(run, run.teacher, **settings) for run in largest if run.selection != STRICT]
 
 
 def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """What the teachers wrote, then a student for each of their draws; and the paper's own generations."""
     plan = profile.synthetic
-    audits = sweep([audit_run(profile, teacher) for teacher in plan.teachers])
-    columns = {record.run.teacher: columns_of(record) for record in audits if record.status == "ok"}
+    audits = sweep([audit_run(profile, teacher) for teacher in (*plan.teachers, teachers.SHAKESPEARE)])
+    columns = {record.run.teacher: columns_of(record) for record in audits if record.run.teacher in plan.teachers}
     runs: list[Run] = []
     for base, grid in plan.bases.items():
         for i in range(seed, seed + grid.seeds):
             found = lessons(profile, base, i, columns)
-            runs += [*long_runs(grid, found), *found, plain(profile, base, i)]
-    bases = [sonnet_runs.start(profile, seed, "synthetic", b, grid.samples) for b, grid in plan.bases.items()]
+            runs += [*long_runs(grid, found), *found, checked(profile, plain(profile, base, i))]
+    bases = [
+        checked(profile, sonnet_runs.start(profile, seed, "synthetic", b, g.samples)) for b, g in plan.bases.items()
+    ]
     extra = [on_public_domain(spot_run(runs))] if bases[0].edition == "folger" else []
     known = [sonnet_runs.floor_run(profile, seed), released.generations_run()]
     return audits + sweep([*runs, *bases, *extra, *known])

