@@ -34,6 +34,7 @@ GENERATIONS = {  # model and split, file, SHA-256
         "acc5bcf2dd75a43f211bff1d6a2109923d46eaafced77057b87e1085ad1a61f4",
     ),
 }
+COPY = 80  # chrF above which a generated sonnet is a copy; the others score about 40
 OTHER_VERSIONS = {
     155: 138,
     156: 144,
@@ -146,6 +147,20 @@ def read_generations() -> list[dict]:
     return rows
 
 
+def generation_metrics() -> dict[str, float]:
+    """Corpus chrF of each model's sonnets (`flash_dev_chrf`), and without the copies (`…_without_copies`)."""
+    metrics = {}
+    for model, split in GENERATIONS:
+        pairs = [(text, sonnet.text) for sonnet, text in generated(model, split)]
+        rest = [pair for pair in pairs if score.sentence_chrf(*pair) < COPY]
+        name = f"{model}_{split}_chrf"
+        metrics |= {
+            name: score.chrf(*zip(*pairs, strict=True)),
+            f"{name}_without_copies": score.chrf(*zip(*rest, strict=True)),
+        }
+    return metrics
+
+
 def read_sweep() -> list[dict]:
     """The released sweep, an example a run."""
     path = fetch.released_file(SWEEP, SHA256)
@@ -177,8 +192,9 @@ def compute(run: Run, device: str) -> Result:
         kept = None if fetch.data_dir() else read(run, COMMITTED)
         if kept is None:
             raise
-        return Result({"runs": len(kept.examples), "from_file": 0}, kept.examples)
-    return Result({"runs": len(rows), "from_file": 1}, rows)
+        return Result(kept.metrics | {"from_file": 0}, kept.examples)
+    scores = generation_metrics() if run.method == "released-generations" else {}
+    return Result({"runs": len(rows), "from_file": 1} | scores, rows)
 
 
 def grid_at_16(runs: Sequence[ReleasedRun]) -> list[ReleasedRun]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import cycle
 
 from frugal_lib import audit, data, generality, generate, models, sonnets, teachers, verse
 from frugal_lib.data import Sonnet
@@ -89,17 +90,19 @@ def draw(columns: Mapping[str, Sequence], run: Run) -> list[int]:
 
     Smaller draws are parts of larger ones. `selection` is empty (the file as it is), `clean` (none that
     shares anything with a dev or test sonnet) or `strict` (clean, no repeats, all pairs rhyming, and at
-    least twelve of fourteen lines iambic). A draw is as large with any of them: where a
-    selection has not enough sonnets, it starts over with the first ones drawn.
+    least twelve of fourteen lines iambic). What a selection leaves out is replaced where it stood, so that
+    two draws of one seed differ in nothing else: by sonnets that were not drawn, then by repeats.
     """
     total = len(columns["held_out"])
     order = list(range(total))
     random.Random(generate.stream_seed(run.seed, "draw", run.teacher)).shuffle(order)
-    allowed = [i for i in order if passes(columns, i, run.selection)]
-    if not allowed:
+    drawn, rest = order[: run.items], order[run.items :]
+    allowed = [i for i in drawn if passes(columns, i, run.selection)]
+    spare = [i for i in rest if passes(columns, i, run.selection)] + allowed
+    if not spare:
         raise ValueError(f"{run.teacher}: no sonnet passes the selection {run.selection!r}; choose another.")
-    wanted = min(run.items, total)
-    return [allowed[k % len(allowed)] for k in range(wanted)]
+    substitutes = cycle(spare)
+    return [i if passes(columns, i, run.selection) else next(substitutes) for i in drawn]
 
 
 def passes(columns: Mapping[str, Sequence], i: int, selection: str) -> bool:
