@@ -29,10 +29,10 @@ from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on
 
 def compute(run: Run, device: str) -> Result:
     """The result of any run, by its method and task; a later chapter's have fields of their own."""
-    if run.pairs or run.format != "fp32":
-        return quantized.compute(run, device)
     if run.teacher:
         return students.compute(run, device)
+    if run.pairs or run.format != "fp32":
+        return quantized.compute(run, device)
     if run.edition == "released":
         return released.compute(run, device)
     by_method = {"data": describe}
