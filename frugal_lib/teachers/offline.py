@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
-from frugal_lib import data, generate, verse
+from frugal_lib import data, verse
 
 TRIES = 40  # lines begun for each one that is kept
 
@@ -68,4 +68,6 @@ class Offline:
     name: str = "offline"
 
     def sonnets(self, count: int) -> list[str]:
-        return [write_sonnet(random.Random(generate.stream_seed(self.name, n))) for n in range(count)]
+        from frugal_lib.generate import stream_seed  # brings torch, which the other teachers do without
+
+        return [write_sonnet(random.Random(stream_seed(self.name, n))) for n in range(count)]

@@ -1,0 +1,96 @@
+import dataclasses
+import json
+
+import pytest
+
+from frugal_lib import audit, data, fetch, teachers, verse
+from frugal_lib.fetch import DataError
+from frugal_lib.teachers import Offline, Released, released
+
+
+def test_the_offline_writer_writes_sonnets_that_rhyme():
+    texts = Offline().sonnets(5)
+    forms = [verse.scan(text) for text in texts]
+    assert [form["lines"] for form in forms] == [14] * 5
+    assert all(form["pairs"] == 1 for form in forms)
+    assert sum(form["iambic"] for form in forms) / 5 > 0.8
+    assert len(set(texts)) == 5 and Offline().sonnets(2) == texts[:2]
+
+
+def test_the_offline_writer_knows_the_training_sonnets_only(sonnets):
+    held = {str(s.id): s.text for s in (*sonnets.dev, *sonnets.test)}
+    known = {str(s.id): s.text for s in (*sonnets.train, data.public_domain()[144])}
+    lines = audit.summary(Offline().sonnets(20), held | known)["by_target"]
+    assert not [name for name in lines if name in held and name not in known]
+
+
+def test_every_teacher_of_a_profile_has_a_name_and_a_digest():
+    for name in (*released.SOURCES, "offline", teachers.SHAKESPEARE):
+        assert teachers.digest_parts(name)
+    digests = {tuple(teachers.digest_parts(name)) for name in released.SOURCES}
+    assert len(digests) == len(released.SOURCES)
+    assert len(teachers.everything(teachers.SHAKESPEARE)) == 154
+
+
+@pytest.fixture
+def files(monkeypatch, tmp_path):
+    """A data folder in which a teacher's file has the content that a test gives it."""
+    monkeypatch.setenv("FRUGAL_DATA_DIR", str(tmp_path))
+
+    def put(teacher, content, name=None):
+        source = released.SOURCES[teacher]
+        name = name or next(iter(source.files))
+        path = tmp_path / (released.HUMAN_FOLDER if teacher == "human" else "cs224n_gpt") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        changed = dataclasses.replace(source, files={name: fetch.file_sha256(path)})
+        monkeypatch.setitem(released.SOURCES, teacher, changed)
+        released.poems.cache_clear()
+
+    yield put
+    released.poems.cache_clear()
+
+
+def test_each_kind_of_file_is_read(files):
+    files("flash", json.dumps(["  one\n\n\ttwo", "three"]))
+    files("pro", "###1###\none\n  two\n\n###2###\nthree\n")
+    poem = {"lines": ["a", "b"], "rhyme_score": 7}
+    files("human", json.dumps([poem, poem | {"rhyme_score": 6}]), "rhymedata_sonnets.json")
+    assert Released("flash").sonnets(9) == Released("pro").sonnets(9) == ["one\ntwo", "three"]
+    assert Released("human").sonnets(9) == ["a\nb"]
+    assert Released("pro").sonnets(1) == ["one\ntwo"]
+
+
+def test_a_broken_file_is_one_sentence(files):
+    files("flash", "[1, 2")
+    with pytest.raises(DataError, match=r"sonnets_flash.json: cannot be read .*; fetch the file again"):
+        Released("flash").sonnets(1)
+
+
+def test_another_file_than_the_pinned_one_is_refused(files, tmp_path):
+    files("flash", '["one"]')
+    (tmp_path / "cs224n_gpt" / released.FLASH).write_text('["two"]')
+    with pytest.raises(DataError, match="SHA-256 differs"):
+        Released("flash").sonnets(1)
+
+
+def test_other_poets_are_in_the_data_folder_or_nowhere(monkeypatch):
+    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
+    released.poems.cache_clear()
+    with pytest.raises(DataError, match="set FRUGAL_DATA_DIR to a folder of them"):
+        Released("human").sonnets(1)
+
+
+def test_pro_comes_from_the_commit_that_had_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
+    asked = []
+
+    def download(url, sha256):
+        asked.append(url)
+        raise DataError("no network")
+
+    monkeypatch.setattr(fetch, "download", download)
+    for name in ("pro", "flash"):
+        with pytest.raises(DataError):
+            released.path_of(name, next(iter(released.SOURCES[name].files)))
+    assert released.PRO_COMMIT in asked[0] and fetch.COMMIT in asked[1]
