@@ -45,6 +45,34 @@ def score(
 
 
 @app.command()
+def audit(
+    synthetic: Annotated[Path, typer.Argument(help="Texts to look into: JSON, JSON lines or plain text.")],
+    against: Annotated[Path, typer.Option(help="Texts that should not be in there, such as a test set.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
+    from frugal_lib.audit import MOSTLY, NEAR, summary
+    from frugal_lib.fetch import DataError
+    from frugal_lib.texts import read_texts
+
+    try:
+        found = summary(list(read_texts(synthetic).values()), read_texts(against))
+    except DataError as error:
+        raise fail(error) from None
+    if as_json:
+        return typer.echo(json.dumps(found, indent=1))
+    typer.echo(
+        f"{found['items']} items, {found['unique_items']} of them different; {found['items_overlapping']} share text "
+        f"with {against.name}, {found['items_mostly_verbatim']} have {MOSTLY} or more of its lines.\n"
+        f"{found['lines']} lines: {found['lines_verbatim']} verbatim, {found['lines_near']} nearly so (at least "
+        f"{100 * NEAR:.0f} % of the words). {100 * found['token_share']:.1f} % of the words are copied."
+    )
+    for name in dict.fromkeys([*found["by_target"], *found["near_by_target"]]):
+        verbatim, near = (found[kind].get(name, 0) for kind in ("by_target", "near_by_target"))
+        typer.echo(f"{name:>12}: {verbatim} lines verbatim, {near} nearly so")
+
+
+@app.command()
 def sweep(
     chapter: Annotated[str, typer.Argument(help="Chapter whose runs to compute, such as baseline.")],
     profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
@@ -148,6 +176,42 @@ def yardsticks(
     for name in found["works"][0]["bits"]:
         sonnets = f"{yardsticks.ratio(yardsticks.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
         typer.echo(f"{name:18}  {yardsticks.ratio(found['works'], name):14.3f}  {sonnets}")
+
+
+@app.command()
+def teach(
+    model: Annotated[str, typer.Argument(help="A Gemini model, such as gemini-2.5-flash-lite.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The sonnets, a JSON list; all answers lie beside it.")],
+    count: Annotated[int, typer.Option(min=1, help="Sonnets to have in the end.")] = 1000,
+    budget: Annotated[float, typer.Option(min=0, help="Ceiling on the cost of all answers, in USD.")] = 1.0,
+    price: Annotated[
+        tuple[float, float] | None, typer.Option(help="USD per million tokens of input and of output.")
+    ] = None,
+    per_request: Annotated[int, typer.Option(min=1, help="Sonnets to ask for at once.")] = 20,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 4,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the server.")] = 120.0,
+) -> None:
+    """Have Gemini write sonnets, with the key in GEMINI_API_KEY; goes on where it was stopped."""
+    from frugal_lib.fetch import DataError
+    from frugal_lib.teachers.gemini import Gemini, Settings
+
+    try:
+        log = out.with_suffix(".answers.jsonl")
+        if out.exists() and not log.exists():
+            raise DataError(f"{out}: it exists, and no answers lie beside it; choose another file.")
+        teacher = Gemini(
+            Settings(model, log, per_request, concurrency, timeout_s=timeout, budget_usd=budget, price=price)
+        )
+        try:
+            teacher.sonnets(count)
+        finally:
+            if teacher.answers.found:
+                typer.echo(teacher.save(out, count))
+    except (DataError, OSError, ValueError) as error:
+        raise fail(error) from None
+    except KeyboardInterrupt:
+        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
+        raise typer.Exit(130) from None
 
 
 @app.command()
