@@ -3,23 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from test_verse import SHALL
 
 from frugal_lib import score
-
-SHALL = """Shall I compare thee to a summer's day?
-Thou art more lovely and more temperate:
-Rough winds do shake the darling buds of May,
-And summer's lease hath all too short a date:
-Sometime too hot the eye of heaven shines,
-And often is his gold complexion dimm'd;
-And every fair from fair sometime declines,
-By chance or nature's changing course untrimm'd;
-But thy eternal summer shall not fade
-Nor lose possession of that fair thou owest;
-Nor shall Death brag thou wander'st in his shade,
-When in eternal lines to time thou growest:
-So long as men can breathe or eyes can see,
-So long lives this and this gives life to thee."""
 
 
 def test_chrf_of_equal_and_of_disjoint_texts():
@@ -35,20 +21,6 @@ def test_shares_of_corpus_chrf_have_it_as_their_mean(sonnets):
     assert sum(shares) / len(shares) == pytest.approx(score.chrf(texts, references))
     sentences = [score.sentence_chrf(t, r) for t, r in zip(texts, references, strict=True)]
     assert max(abs(a - b) for a, b in zip(shares, sentences, strict=True)) < 5  # close to the sentence scores
-
-
-def test_the_form_of_a_sonnet():
-    form = score.form(SHALL)
-    assert form["lines"] == 14
-    assert form["rhyme_share"] == pytest.approx(4 / 7)  # growest/owest and the two 'd are not in the dictionary
-    assert not form["perfect"]
-    assert score.form(SHALL.replace("dimm'd", "dim").replace("untrimm'd", "trim"))["rhyme_share"] > form["rhyme_share"]
-
-
-def test_the_form_of_fragments():
-    assert score.form("") == {"lines": 0, "rhyme_share": 0, "perfect": False}
-    assert score.form("one day\n\nnight\nall may")["lines"] == 3
-    assert score.rhymes("a day", "in May!") and not score.rhymes("the day", "that day")
 
 
 def command(*words):

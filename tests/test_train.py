@@ -71,3 +71,19 @@ def test_the_kept_epoch_is_the_least_bad_by_the_objective(tiny, examples):
     train.fine_tune(tiny, examples, schedule(epochs=4, patience=2), objective)
     assert len(judged) == 3 and judged[0] == max(judged)
     assert likelihood.mean_loss(tiny, examples) == pytest.approx(judged[0], abs=1e-6)
+
+
+def test_a_model_can_be_judged_by_steps_and_stop_after_some(tiny, examples):
+    history, _ = fine_tune(tiny, examples, examples, schedule(max_steps=5, judge_steps=2, epochs=0, patience=9))
+    assert [row["step"] for row in history] == [2, 4, 5]  # the last step is judged too
+    assert history[0]["epoch"] == pytest.approx(1.0) and all("train_loss" in row for row in history)
+    best = min(row["dev_loss"] for row in history)
+    assert likelihood.mean_loss(tiny, examples) == pytest.approx(best, abs=1e-6)
+
+
+def test_the_last_weights_are_kept_where_the_schedule_says_so(tiny, examples, tokenizer):
+    other = likelihood.language_examples(["quite another text, of ships and wars"], tokenizer)
+    history, _ = fine_tune(tiny, examples, other, schedule(learning_rate=3e-2, epochs=8, patience=8, keep="last"))
+    losses = [row["dev_loss"] for row in history]
+    assert len(losses) == 8 and losses[-1] > min(losses) + 0.1
+    assert likelihood.mean_loss(tiny, other) == pytest.approx(losses[-1], abs=1e-6)

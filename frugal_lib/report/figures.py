@@ -67,6 +67,14 @@ CAPTIONS = {
     "untrained heads on our models; dotted, what a constant answer scores.",
     "03_generality": "How much worse than full fine-tuning in FP32 each model is in what it was not fine-tuned for, "
     "with 95 % intervals paired by item and seed; right of zero is worse. Shaded: what counts as no damage.",
+    "04_gains": "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
+    "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
+    "04_losses": "Loss on the true lines of the test sonnets, less that of students of Shakespeare alone, with 95 % "
+    "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
+    "04_generations": "The paper's released generations, scored here: a bar a sonnet; red, the student's lessons hold "
+    "a copy of it. Dotted: the score of all. 155 and 156 are scored against the sonnets they are versions of.",
+    "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
+    "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
     "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }

@@ -12,6 +12,7 @@ import pandas as pd
 from IPython.display import HTML, display
 from markdown_it import MarkdownIt
 
+from frugal_lib.audit import folded
 from frugal_lib.data import GIVEN_LINES, Sonnet
 from frugal_lib.machine import ROOT
 from frugal_lib.runs import Record
@@ -23,6 +24,8 @@ def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     A cell that is `HTML` stands as it is, all others are escaped. A table with sentences in it does not
     shrink to a phone's width, where they would be columns of single words.
     """
+    if frame.empty:
+        return HTML(f"<p><small>{escape(caption or 'Table')}: this profile has no runs for it.</small></p>")
     wordy = frame.map(lambda cell: not isinstance(cell, HTML) and len(str(cell)) > 80).any(axis=None)
     cells = frame.reset_index().map(lambda cell: cell.data if isinstance(cell, HTML) else escape(str(cell)))
     cells.columns = [escape(str(name)) for name in cells.columns]
@@ -91,6 +94,21 @@ def columns(texts: dict[str, str], given: str) -> HTML:
         f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>'
         f'<span style="color:#767676">{lines(given)}</span><br>{lines(text)}</div>'
         for name, text in texts.items()
+    )
+    style = "display:flex;flex-wrap:wrap;gap:1.5rem;font-size:.9em;margin-bottom:1.5rem"
+    return HTML(f"<div style={style!r}>{cells}</div>")
+
+
+def marked(texts: dict[str, str], reference: str) -> HTML:
+    """Texts side by side under their names; lines that the reference has too, spelling aside, are marked."""
+    known = {key for line in reference.splitlines() if (key := folded(line))}
+
+    def one(line: str) -> str:
+        return f"<mark>{escape(line)}</mark>" if folded(line) in known else escape(line)
+
+    bodies = {name: "<br>".join(map(one, text.splitlines())) for name, text in texts.items()}
+    cells = "".join(
+        f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>{body}</div>' for name, body in bodies.items()
     )
     style = "display:flex;flex-wrap:wrap;gap:1.5rem;font-size:.9em;margin-bottom:1.5rem"
     return HTML(f"<div style={style!r}>{cells}</div>")

@@ -98,7 +98,7 @@ def test_chapter_2_has_the_papers_tables_and_figures_and_a_verdict_for_each_clai
     assert "random draws" in text and "times as fast" in text and "every sampled text is the same" in text
 
 
-@pytest.mark.parametrize("page", ["02_lora", "03_quantization"])
+@pytest.mark.parametrize("page", ["02_lora", "03_quantization", "04_synthetic"])
 def test_links_of_a_chapter_lead_to_records(html, page):
     links = {a["href"] for a in soup(html, page).select("a[href*='results'][href$='.json']")}
     assert len(links) > 10
@@ -124,6 +124,24 @@ def test_chapter_3_has_the_papers_tables_and_figures_and_a_verdict_for_each_clai
     assert "python -m frugal_lib sweep quantization --profile smoke" in text
     assert "INT4 kernel runs on a CUDA device" in text or "could run every format" in text
     assert "untrained heads" in text and "every sampled text is the same" in text
+
+
+def test_chapter_4_has_the_papers_tables_and_figures(html):
+    page = soup(html, "04_synthetic")
+    tables = tables_of(page)
+    assert len(tables) == 8
+    assert "copies (10 lines or more)" in tables[1] and "Shakespeare" in tables[1]
+    for words in ("138", "97.4", "146", "155 (a version of 138)"):
+        assert words in tables[2]  # the released generations
+    assert "perfect by its rule" in tables[3] and "n-gram writer" in tables[3]  # Table 4
+    assert "of strict form" in tables[4] and "n-gram writer" in tables[5]
+    assert "0.6317" in tables[6] and "unrelated prose" in tables[6]  # Table 7
+    assert len(page.select("figure.frugal svg")) == 4
+    text = page.get_text(" ")
+    assert "46.60" in text and "the rest score 41.97" in " ".join(text.split())
+    assert "python -m frugal_lib sweep synthetic --profile smoke" in text
+    assert "every sampled text is the same" in text
+    assert len(page.select("mark")) >= 14
 
 
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
