@@ -9,6 +9,7 @@ from pathlib import Path
 
 from frugal_lib import data, fetch, labelled, machine, models, profiles, runs
 from frugal_lib.colab import pins
+from frugal_lib.teachers.released import SOURCES, poems
 
 Check = tuple[str, bool, str]
 
@@ -66,6 +67,20 @@ def check_labelled(task: str) -> Check:
     return task, True, f"{edition}: {labelled.SOURCES[task, edition]}; {sizes(splits)}"
 
 
+def check_teachers() -> Check:
+    """Which teachers' sonnets this machine can have; what it lacks, it can read in records only."""
+    found, missing = [], []
+    for name in SOURCES:
+        try:
+            found.append(f"{name} {len(poems(name)):,}")
+        except fetch.DataError as error:
+            if fetch.data_dir():
+                return "teachers", False, str(error)
+            missing.append(name)
+    parts = [", ".join(found), f"not here: {', '.join(missing)}" if missing else ""]
+    return "teachers", True, "; ".join(filter(None, parts))
+
+
 def sizes(splits: data.Sonnets | labelled.Labelled) -> str:
     """How many examples each split has."""
     return ", ".join(f"{name} {len(splits.split(name)):,}" for name in ("train", "dev", "test"))
@@ -97,5 +112,6 @@ def checks() -> Iterator[Check]:
     yield check_sonnets()
     for task in labelled.LOADERS:
         yield check_labelled(task)
+    yield check_teachers()
     for name in profiles.names():
         yield check_records(name)

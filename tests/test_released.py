@@ -75,3 +75,34 @@ def test_a_broken_file_of_predictions_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(fetch, "released_file", lambda name, sha256: path)
     with pytest.raises(DataError, match=r"predictions\.csv: a prediction is neither 0 nor 1; fetch the file again"):
         released.read_zero_shot()
+
+
+@has_data
+def test_the_papers_best_score_is_that_of_one_copy_on_dev_and_three_on_test():
+    result = released.compute(released.generations_run(), "cpu")
+    rows = {
+        split: [r for r in result.examples if (r["model"], r["split"]) == ("flash", split)] for split in ("dev", "test")
+    }
+    copies = {split: {r["id"] for r in found if r["chrf"] >= released.COPY} for split, found in rows.items()}
+    assert copies == {"dev": {138}, "test": {146, 147, 155}}
+    assert result.metrics["flash_dev_chrf"] == pytest.approx(46.605, abs=1e-3)  # as printed
+    assert result.metrics["flash_dev_chrf_without_copies"] == pytest.approx(41.968, abs=1e-3)
+    assert result.metrics["flash_test_chrf"] > 52 and 40 < result.metrics["flash_test_chrf_without_copies"] < 42
+    for split, found in rows.items():
+        mean = sum(r["corpus_chrf"] for r in found) / len(found)
+        assert mean == pytest.approx(result.metrics[f"flash_{split}_chrf"])
+
+
+def test_generations_without_a_network_are_those_on_record(monkeypatch):
+    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
+    monkeypatch.setattr(fetch, "download", lambda url, sha256: (_ for _ in ()).throw(DataError("no download")))
+    result = released.compute(released.generations_run(), "cpu")
+    assert result.metrics["from_file"] == 0 and len(result.examples) == 48
+    assert result.metrics["flash_dev_chrf_without_copies"] == pytest.approx(41.968, abs=1e-3)
+
+
+@has_data
+def test_a_file_with_a_sonnet_missing_is_refused(monkeypatch):
+    monkeypatch.setattr(released.data, "parse_blocks", lambda text, name: [(0, "only one")])
+    with pytest.raises(DataError, match="1 sonnets, but dev has 12"):
+        released.generated("flash", "dev")

@@ -71,8 +71,8 @@ CAPTIONS = {
     "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
     "04_losses": "Loss on the true lines of the test sonnets, less that of students of Shakespeare alone, with 95 % "
     "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
-    "04_generations": "The paper's released generations, scored here: a bar a sonnet; red, the student's lessons hold "
-    "a copy of it. Dotted: the score of all. 155 and 156 are scored against the sonnets they are versions of.",
+    "04_generations": "The paper's released generations, scored here: a bar a sonnet, red for copies; dotted and "
+    "in the title, the score of all. 155 and 156 are scored against the sonnets they are versions of, 138 and 144.",
     "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
     "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "

@@ -138,7 +138,7 @@ def test_chapter_4_has_the_papers_tables_and_figures(html):
     assert "0.6317" in tables[6] and "unrelated prose" in tables[6]  # Table 7
     assert len(page.select("figure.frugal svg")) == 4
     text = page.get_text(" ")
-    assert "46.60" in text and "the rest score 41.97" in " ".join(text.split())
+    assert "46.60" in text and "the rest scores 41.97" in " ".join(text.split())
     assert "python -m frugal_lib sweep synthetic --profile smoke" in text
     assert "every sampled text is the same" in text
     assert len(page.select("mark")) >= 14
