@@ -180,3 +180,21 @@ def rank_correlation(first: Sequence[float], second: Sequence[float], level: flo
     half = stats.norm.ppf(0.5 + level / 2) * np.sqrt((1 + found**2 / 2) / (count - 3))
     centre = np.arctanh(np.clip(found, -1 + 1e-12, 1 - 1e-12))
     return Interval(found, float(np.tanh(centre - half)), float(np.tanh(centre + half)), 1, count)
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Two-sided p-value of paired differences: the share of all sign flips whose mean is as far from zero.
+
+    Exact for any distribution that is symmetric about zero: all 2^n flips are enumerated (4,096 for twelve
+    sonnets). Source: Fisher 1935, "The design of experiments", section 21.
+
+    Raises:
+        ValueError: no difference, or more than 20, of which there are too many flips.
+    """
+    values = np.asarray(differences, float)
+    if not 1 <= len(values) <= 20:
+        raise ValueError(f"{len(values)} differences cannot be flipped one by one; give 1 to 20.")
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= np.abs(values.sum()) - 1e-9 * np.abs(values).sum()))

@@ -38,7 +38,15 @@ def test_peak_memory_is_that_of_the_run():
 
 def test_the_doctor_looks_at_everything_and_finds_this_machine_well():
     results = list(checks())
-    assert {name for name, _, _ in results} == {"packages", "device", "base", "sonnets", *LOADERS, "teachers", "records"}
+    assert {name for name, _, _ in results} == {
+        "packages",
+        "device",
+        "base",
+        "sonnets",
+        *LOADERS,
+        "teachers",
+        "records",
+    }
     assert [finding for _, ok, finding in results if not ok] == []
 
 

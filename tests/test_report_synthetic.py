@@ -153,6 +153,7 @@ def test_every_student_is_in_the_table(results, tmp_path):
 def test_sentences_have_their_numbers_from_records(results):
     found = results()
     assert "46.60" in report.generation_sentence(found) and "138 at 97" in report.generation_sentence(found)
+    assert "p = 1.00 (all 4,096 flips of sign)" in report.generation_sentence(found)  # one sonnet alone differs
     assert "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)" in report.copies_sentence(found)
     assert "100 %" in report.form_sentence(found)
     assert "−0.020" in report.leak_sentence(found)

@@ -12,6 +12,7 @@ from frugal_lib.stats import (
     mean_interval,
     rank_correlation,
     ratio_values,
+    sign_flip_p,
 )
 
 
@@ -129,3 +130,23 @@ def test_auroc_values_average_to_the_auroc_and_spread_as_delong_says():
     assert np.mean(errors) == pytest.approx(np.std(draws), rel=0.1)
     with pytest.raises(ValueError, match="both classes"):
         auroc_values([1, 2], [1, 1])
+
+
+def test_a_sign_flip_test_enumerates_all_flips():
+    assert sign_flip_p([1.0, 1.0, 1.0]) == 2 / 8
+    assert sign_flip_p([1.0, -1.0]) == 1.0
+    assert sign_flip_p([0.0, 0.0]) == 1.0
+    differences = np.random.default_rng(0).normal(0.6, 1, size=10)
+    theirs = scipy_stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True
+    )
+    assert sign_flip_p(differences) == pytest.approx(theirs.pvalue)
+    with pytest.raises(ValueError, match="give 1 to 20"):
+        sign_flip_p([1.0] * 21)
+
+
+@pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "laplace"])
+def test_a_sign_flip_test_rejects_a_null_as_often_as_it_says(draw):
+    rng = np.random.default_rng(1)
+    rejected = np.mean([sign_flip_p(getattr(rng, draw)(size=12)) <= 0.05 for _ in range(2000)])
+    assert 0.03 <= rejected <= 0.07

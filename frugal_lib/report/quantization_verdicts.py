@@ -143,30 +143,40 @@ def left_out(names: Sequence[str]) -> str:
     return f". No better than chance in the base, so left out: {', '.join(names)}" if names else ""
 
 
-def damages(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
-    """QAFT damages generality, beyond what full fine-tuning does: the measures in which the base is beyond chance.
+def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str]:
+    """Is generality of `arm` damaged, as against `other`? The word, and the differences that it follows from.
 
-    Their intervals are corrected for the number of all measures.
+    Measures in which the base is no better than chance are left out; intervals are corrected for the
+    number of all measures.
     """
-    arm, full = found.arm(base, "qaft", format), found.full(base)
+    told = [measure for measure in MEASURES if measure.can_fall(untuned)]
+    worse = {measure: measure.damage(arm, other, DAMAGE_LEVEL) for measure in told}
+    words = [damage_words(difference, measure.margin) for measure, difference in worse.items()]
+    parts = [f"{m.name} {cell(difference, 3, '+')}" for m, difference in worse.items()]
+    text = (
+        f"(AUROC or bits per character, intervals that hold together): {'; '.join(parts)}"
+        f"{left_out([m.name for m in MEASURES if m not in told])}"
+    )
+    return all_damage(words), text
+
+
+def damages(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
+    """QAFT damages generality, beyond what full fine-tuning does."""
+    arm = found.arm(base, "qaft", format)
     if arm is None:
         return None
-    told = [measure for measure in MEASURES if measure.can_fall(found.untuned(base))]
-    worse = {measure: measure.damage(arm, full, DAMAGE_LEVEL) for measure in told}
-    words = [damage_words(difference, measure.margin) for measure, difference in worse.items()]
+    word, text = judged_damage(arm, found.full(base), found.untuned(base))
     accuracy = published.table("figure5_zero_shot").set_index("bar")["value"]
     before, after = (
         accuracy[f"paraphrase accuracy, zero-shot from sonnet {tuned}"] for tuned in ("full FT", "QAFT INT8")
     )
-    parts = [f"{m.name} {cell(difference, 3, '+')}" for m, difference in worse.items()]
     return Verdict(
         f"QAFT at {paper_name} damages generality",
         base,
         f"zero-shot accuracy {after:.4f} against {before:.4f}, by a head that was never trained",
-        f"worse than full fine-tuning by (AUROC or bits per character, intervals that hold together): "
-        f"{'; '.join(parts)}{left_out([m.name for m in MEASURES if m not in told])}",
-        all_damage(words),
-    )  # fmt: skip
+        f"worse than full fine-tuning by {text}",
+        word,
+    )
 
 
 def quantization_verdicts(found: QuantizationResults) -> list[Verdict]:

@@ -13,6 +13,7 @@ from frugal_lib.report.sonnets import cell, rate_text
 from frugal_lib.report.synthetic import TEACHER_NAMES, SyntheticResults, gap
 from frugal_lib.report.synthetic_tables import PAPER_NAMES
 from frugal_lib.report.synthetic_verdicts import SELECTIONS, flash_beats_pro, printed, stronger_is_not_better
+from frugal_lib.stats import sign_flip_p
 
 SHOWN = 138  # the dev sonnet that carries the paper's score
 
@@ -100,11 +101,23 @@ def generation_sentence(found: SyntheticResults) -> str:
             f"on {split} {whole:.2f} (the paper: {paper[split]:.2f}), copies: {len(copies)} of {len(rows)} ({names}), "
             f"the rest scores **{rest:.2f}**"
         )
+    lead = lead_over_lite(found)
     baseline = published.published()["figure3_synthetic"]["baseline_chrf"]
     return (
         f"The paper's best score on the sonnets, {printed('flash'):.2f} on dev, is of a student of Flash, whose "
-        f"generations were released. Scored here: {'; '.join(parts)}. The paper's baseline is {baseline:.2f}."
+        f"generations were released. Scored here: {'; '.join(parts)}. The paper's baseline is {baseline:.2f}. Sonnet "
+        f"by sonnet, its lead on dev over the student of Flash Lite has p = {sign_flip_p(lead):.2f} (all "
+        f"{2 ** len(lead):,} flips of sign)."
     )
+
+
+def lead_over_lite(found: SyntheticResults) -> list[float]:
+    """chrF of the paper's student of Flash minus that of Flash Lite, dev sonnet by dev sonnet."""
+    scores: dict[str, dict[int, float]] = {"flash": {}, "flash-lite": {}}
+    for row in found.generations.examples:
+        if row["split"] == "dev" and row["model"] in scores:
+            scores[row["model"]][row["id"]] = row["chrf"]
+    return [scores["flash"][number] - scores["flash-lite"][number] for number in scores["flash"]]
 
 
 def leak_sentence(found: SyntheticResults) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from frugal_lib import published, synthetic
-from frugal_lib.report.quantization import MEASURES
-from frugal_lib.report.quantization_verdicts import DAMAGE_LEVEL, against, all_damage, damage_words
+from frugal_lib.report.quantization_verdicts import against, judged_damage
 from frugal_lib.report.sonnets import cell
 from frugal_lib.report.synthetic import STRENGTH, TEACHER_NAMES, Student, SyntheticResults, gap
 from frugal_lib.report.verdicts import CONTRADICTED, OPEN, SUPPORTED, Verdict, lower
@@ -125,20 +124,15 @@ def keeps_generality(found: SyntheticResults, base: str, teacher: str) -> Verdic
     arm, plain = found.largest(base, teacher), found.plain(base)
     if arm is None or not arm.records[0].run.pairs:
         return None
-    told = [measure for measure in MEASURES if measure.can_fall(found.untuned[base])]
-    worse = {measure: measure.damage(arm, plain, DAMAGE_LEVEL) for measure in told}
-    words = [damage_words(difference, measure.margin) for measure, difference in worse.items()]
     paper = published.table("table7_zero_shot").set_index("model")["paraphrase_dev_accuracy"]
-    name = f"{TEACHER_NAMES[teacher]} SFT (1k)"
-    if name not in paper.index:
-        return None
-    parts = [f"{m.name} {cell(difference, 3, '+')}" for m, difference in worse.items()]
+    word, text = judged_damage(arm, plain, found.untuned[base])
     return Verdict(
         f"Sonnets by {TEACHER_NAMES[teacher]} keep zero-shot ability",
         base,
-        f"accuracy {paper[name]:.4f} against {paper.iloc[0]:.4f}, by a head that was never trained",
-        f"worse than Shakespeare alone by (intervals that hold together): {'; '.join(parts)}",
-        {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}[all_damage(words)],
+        f"accuracy {paper[f'{TEACHER_NAMES[teacher]} SFT (1k)']:.4f} against {paper.iloc[0]:.4f}, by a head that was "
+        "never trained",
+        f"worse than Shakespeare alone by {text}",
+        {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}[word],
     )
 
 
