@@ -198,3 +198,52 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
     return float(np.mean(np.abs(sums) >= np.abs(values.sum()) - 1e-9 * np.abs(values).sum()))
+
+
+def needed_items(effect: float, spread: float, level: float = 0.05, power: float = 0.8) -> int:
+    """How many paired items a test needs to find a true difference of `effect`: the inverse of `detectable_difference`.
+
+    Raises:
+        ValueError: the effect is zero, which no number of items can show.
+    """
+    if not effect:
+        raise ValueError("a difference of zero cannot be found.")
+    low, high = 2, 4
+    while detectable_difference(spread, high, level, power) > abs(effect):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (middle, high) if detectable_difference(spread, middle, level, power) > abs(effect) else (low, middle)
+        )
+    return low if detectable_difference(spread, low, level, power) <= abs(effect) else high
+
+
+def variance_parts(values: np.ndarray) -> dict[str, float]:
+    """The variance of one score, split into what prompts, training seeds, both together, and sampling add.
+
+    The model is value = mean + seed + prompt + seed x prompt + sample, all of them random; the parts
+    come from the mean squares (Searle, Casella & McCulloch 1992, chapter 4), and none is let below zero.
+
+    Args:
+        values: [seeds, prompts, samples], two or more of each.
+
+    Returns:
+        `seed`, `prompt`, `both` and `sample`, in squared units of the values.
+    """
+    values = np.asarray(values, float)
+    seeds, prompts, samples = values.shape
+    if min(values.shape) < 2:
+        raise ValueError("a variance needs two seeds, prompts and samples at least.")
+    cells, whole = values.mean(axis=2), values.mean()
+    by_seed, by_prompt = cells.mean(axis=1), cells.mean(axis=0)
+    rest = cells - by_seed[:, None] - by_prompt[None, :] + whole
+    sample = values.var(axis=2, ddof=1).mean()
+    both = samples * (rest**2).sum() / ((seeds - 1) * (prompts - 1))
+    squares = {"seed": prompts * samples * by_seed.var(ddof=1), "prompt": seeds * samples * by_prompt.var(ddof=1)}
+    return {
+        "seed": max(0.0, float(squares["seed"] - both) / (prompts * samples)),
+        "prompt": max(0.0, float(squares["prompt"] - both) / (seeds * samples)),
+        "both": max(0.0, float(both - sample) / samples),
+        "sample": float(sample),
+    }

@@ -10,9 +10,11 @@ from frugal_lib.stats import (
     detectable_difference,
     expected_best,
     mean_interval,
+    needed_items,
     rank_correlation,
     ratio_values,
     sign_flip_p,
+    variance_parts,
 )
 
 
@@ -150,3 +152,28 @@ def test_a_sign_flip_test_rejects_a_null_as_often_as_it_says(draw):
     rng = np.random.default_rng(1)
     rejected = np.mean([sign_flip_p(getattr(rng, draw)(size=12)) <= 0.05 for _ in range(2000)])
     assert 0.03 <= rejected <= 0.07
+
+
+def test_as_many_items_are_needed_as_detect_the_difference():
+    for items in (2, 5, 12, 300):
+        difference = detectable_difference(2.0, items)
+        assert needed_items(difference * 1.0001, 2.0) == items
+    assert needed_items(-0.5, 2.0) == needed_items(0.5, 2.0)
+    with pytest.raises(ValueError, match="zero"):
+        needed_items(0.0, 1.0)
+
+
+def test_variance_falls_into_its_parts():
+    rng = np.random.default_rng(0)
+    sds = {"seed": 0.5, "prompt": 2.0, "both": 1.0, "sample": 3.0}
+    found = {name: [] for name in sds}
+    for _ in range(300):
+        shape = (5, 12, 20)
+        values = sds["seed"] * rng.normal(size=(5, 1, 1)) + sds["prompt"] * rng.normal(size=(1, 12, 1))
+        values = values + sds["both"] * rng.normal(size=(5, 12, 1)) + sds["sample"] * rng.normal(size=shape)
+        for name, part in variance_parts(values).items():
+            found[name].append(part)
+    for name, sd in sds.items():
+        assert np.mean(found[name]) == pytest.approx(sd**2, rel=0.1), name
+    with pytest.raises(ValueError, match="two seeds"):
+        variance_parts(np.zeros((1, 12, 3)))

@@ -1,5 +1,7 @@
 """Records → tables, figures and sentences of the book. Only this package knows matplotlib."""
 
+from frugal_lib.report.claims import book_of, claim_how, claim_sentence, claim_table
+from frugal_lib.report.controls import metric_table, power_table, release_table, variance_table
 from frugal_lib.report.costs import cost_how, cost_table
 from frugal_lib.report.embedded import (
     PROSE,
@@ -15,7 +17,7 @@ from frugal_lib.report.embedded import (
     training_environment,
 )
 from frugal_lib.report.figures import embedded_chart, learning_curves, score_chart, show
-from frugal_lib.report.html import columns, embedded_source, say, side_by_side, source_line, table
+from frugal_lib.report.html import columns, embedded_source, keep, say, side_by_side, source_line, table
 from frugal_lib.report.labelled import (
     data_sizes,
     detectable_table,
@@ -70,6 +72,7 @@ from frugal_lib.report.sonnets import (
     spot_table,
 )
 from frugal_lib.report.steps import profile_table, step_chart, step_sentence, step_table, step_why
+from frugal_lib.report.summary_figures import floors_chart
 from frugal_lib.report.synthetic import synthetic_results
 from frugal_lib.report.synthetic_figures import gains_chart, generations_chart, leak_chart, losses_by_number
 from frugal_lib.report.synthetic_tables import (
@@ -106,8 +109,12 @@ __all__ = [
     "best_of_chart",
     "best_of_sentence",
     "bits_table",
+    "book_of",
     "chrf_by_rate",
     "chrf_table",
+    "claim_how",
+    "claim_sentence",
+    "claim_table",
     "columns",
     "confusion_chart",
     "copies_sentence",
@@ -128,6 +135,7 @@ __all__ = [
     "failures",
     "family_table",
     "finding",
+    "floors_chart",
     "form_sentence",
     "form_table",
     "format_table",
@@ -140,6 +148,7 @@ __all__ = [
     "head_table",
     "how_measured",
     "int4_table",
+    "keep",
     "labelled_curves",
     "labelled_how",
     "labelled_rows",
@@ -154,11 +163,13 @@ __all__ = [
     "loss_by_format",
     "losses_by_number",
     "losses_by_rate",
+    "metric_table",
     "module_table",
     "noise_table",
     "other_table",
     "overfit_table",
     "paraphrase_finding",
+    "power_table",
     "profile_table",
     "quantization_how",
     "quantization_results",
@@ -170,6 +181,7 @@ __all__ = [
     "readings",
     "recipe_search",
     "recipe_table",
+    "release_table",
     "samples",
     "say",
     "score_chart",
@@ -201,6 +213,7 @@ __all__ = [
     "training_environment",
     "transfer_table",
     "unsupported_sentence",
+    "variance_table",
     "verdict_sentence",
     "verdict_table",
     "zero_shot_bars",

@@ -120,11 +120,14 @@ def lines(text: str) -> str:
 
 
 def say(name: str, text: str) -> None:
-    """Show Markdown, and keep it under `name` for other pages of the book.
+    """Show Markdown, and keep it under `name` for other pages of the book."""
+    keep(name, HTML(MarkdownIt("commonmark", {"html": False}).render(text)), text)
 
-    The second half is what `myst_nb.glue` does; Colab does not have that package, and the HTML is what
-    other pages can paste.
+
+def keep(name: str, page: HTML, text: str) -> None:
+    """Show HTML, and keep it under `name` for other pages; `text` is what a reader without HTML gets.
+
+    This is what `myst_nb.glue` does; Colab does not have that package, and HTML is what other pages can paste.
     """
-    page = MarkdownIt("commonmark", {"html": False}).render(text)
     metadata = {"scrapbook": {"mime_prefix": "", "name": name}}
-    display({"text/html": page, "text/plain": text}, metadata=metadata, raw=True)
+    display({"text/html": page.data, "text/plain": text}, metadata=metadata, raw=True)

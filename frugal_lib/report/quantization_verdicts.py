@@ -53,6 +53,7 @@ def keeps_quality(found: QuantizationResults, base: str, format: str, paper_name
         f"chrF {scores[0]:.2f} against {scores[1]:.2f} in FP32",
         f"{against(f'{FORMAT_NAMES[format]} minus FP32', difference)}; {margin_text(MARGIN * won.mean)}",
         matched(difference, won),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -69,6 +70,7 @@ def collapses(found: QuantizationResults, base: str) -> Verdict | None:
         f"{against('the tuned model in INT4 minus the base never tuned', difference)}; against the tuned model in "
         f"FP32: {cell(gap(arm, found.full(base), 'test'), 3, '+')}",
         higher(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -92,6 +94,7 @@ def needs(found: QuantizationResults, base: str) -> Verdict | None:
         f"{against(f'the best without, {FORMAT_NAMES[best.format]}, minus FP32', missing)}; minus the best with QAFT, "
         f"{FORMAT_NAMES[best_trained.format]}: {cell(helped, 3, '+')}; {margin_text(MARGIN * won.mean)}",
         CONTRADICTED if keeps == SUPPORTED else higher(helped) if keeps == CONTRADICTED else OPEN,
+        f"{cell(missing, 3, '+')} nats",
     )
 
 
@@ -107,6 +110,7 @@ def restores(found: QuantizationResults, base: str) -> Verdict | None:
         f"chrF {printed('INT4', 'qaft_chrf'):.2f} against {printed('INT4', 'ptq_chrf'):.2f}",
         against("with QAFT minus without", difference),
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -123,6 +127,7 @@ def keeps_task(found: QuantizationResults, base: str, format: str, paper_name: s
         f"{against(f'QAFT, {FORMAT_NAMES[format]}, minus full fine-tuning', difference)}; "
         f"{margin_text(MARGIN * won.mean)}",
         matched(difference, won),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -143,8 +148,8 @@ def left_out(names: Sequence[str]) -> str:
     return f". No better than chance in the base, so left out: {', '.join(names)}" if names else ""
 
 
-def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str]:
-    """Is generality of `arm` damaged, as against `other`? The word, and the differences that it follows from.
+def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str, str]:
+    """Is generality of `arm` damaged, as against `other`? The word, the differences, and the worst of them.
 
     Measures in which the base is no better than chance are left out; intervals are corrected for the
     number of all measures.
@@ -157,7 +162,9 @@ def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str]:
         f"(AUROC or bits per character, intervals that hold together): {'; '.join(parts)}"
         f"{left_out([m.name for m in MEASURES if m not in told])}"
     )
-    return all_damage(words), text
+    worst = max(worse, key=lambda measure: worse[measure].low, default=None)
+    number = f"{cell(worse[worst], 3, '+')} {worst.unit}, {worst.name}" if worst else ""
+    return all_damage(words), text, number
 
 
 def damages(found: QuantizationResults, base: str, format: str, paper_name: str) -> Verdict | None:
@@ -165,7 +172,7 @@ def damages(found: QuantizationResults, base: str, format: str, paper_name: str)
     arm = found.arm(base, "qaft", format)
     if arm is None:
         return None
-    word, text = judged_damage(arm, found.full(base), found.untuned(base))
+    word, text, worst = judged_damage(arm, found.full(base), found.untuned(base))
     accuracy = published.table("figure5_zero_shot").set_index("bar")["value"]
     before, after = (
         accuracy[f"paraphrase accuracy, zero-shot from sonnet {tuned}"] for tuned in ("full FT", "QAFT INT8")
@@ -176,6 +183,7 @@ def damages(found: QuantizationResults, base: str, format: str, paper_name: str)
         f"zero-shot accuracy {after:.4f} against {before:.4f}, by a head that was never trained",
         f"worse than full fine-tuning by {text}",
         word,
+        worst,
     )
 
 

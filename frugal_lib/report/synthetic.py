@@ -182,3 +182,17 @@ def chrf_by_sonnet(student: Student, split: str) -> dict[int, float]:
     rows = [row for r in student.records for row in r.examples if row["kind"] == "completion" and row["split"] == split]
     ids = dict.fromkeys(row["id"] for row in rows if "chrf" in row)
     return {i: float(np.mean([row["chrf"] for row in rows if row["id"] == i])) for i in ids}
+
+
+def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> Interval | None:
+    """Test loss of a teacher's students minus another's, without held-out text, on the first base minus on the last.
+
+    None where there are no two bases with students of both. Paired by sonnet and by seed.
+    """
+    bases = (found.bases[0], found.bases[-1])
+    arms = [found.largest(base, name, synthetic.CLEAN) for base in bases for name in (teacher, other)]
+    if len(set(bases)) < 2 or not all(arms):
+        return None
+    seeds = min(len(arm.records) for arm in arms)
+    first, second, third, fourth = (loss_matrix(arm.records[:seeds], "test", "tokens") for arm in arms)
+    return mean_interval((first - second) - (third - fourth))

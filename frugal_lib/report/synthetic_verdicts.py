@@ -44,6 +44,7 @@ def stronger_is_not_better(found: SyntheticResults, base: str, selection: str) -
         f"dev chrF with 1,000: {scores}",
         f"test loss by teacher, stronger − weaker: {'; '.join(parts)} nats per token",
         order_words(list(gaps.values())),
+        "; ".join(parts),
     )
 
 
@@ -66,6 +67,7 @@ def flash_beats_pro(found: SyntheticResults, base: str, selection: str) -> Verdi
         f"dev chrF {printed('flash'):.2f} against {printed('pro'):.2f}",
         against("Flash minus Pro", difference),
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -82,6 +84,7 @@ def helps(found: SyntheticResults, base: str, teacher: str, selection: str) -> V
         paper,
         against(f"{arm.lessons:,} sonnets minus none", difference),
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -98,6 +101,7 @@ def more_hurts(found: SyntheticResults, base: str) -> Verdict | None:
         f"dev chrF with 100, 500, 1,000: {scores}",
         against(f"{arms[0].lessons:,} minus {arms[-1].lessons:,} sonnets", difference),
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -116,6 +120,7 @@ def strict_helps(found: SyntheticResults, base: str, teacher: str) -> Verdict | 
         "left open",
         against(f"{strict.lessons:,} of strict form minus as many by lot", difference),
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -125,7 +130,7 @@ def keeps_generality(found: SyntheticResults, base: str, teacher: str) -> Verdic
     if arm is None or not arm.records[0].run.pairs:
         return None
     paper = published.table("table7_zero_shot").set_index("model")["paraphrase_dev_accuracy"]
-    word, text = judged_damage(arm, plain, found.untuned[base])
+    word, text, worst = judged_damage(arm, plain, found.untuned[base])
     return Verdict(
         f"Sonnets by {TEACHER_NAMES[teacher]} keep zero-shot ability",
         base,
@@ -133,6 +138,7 @@ def keeps_generality(found: SyntheticResults, base: str, teacher: str) -> Verdic
         "never trained",
         f"worse than Shakespeare alone by {text}",
         {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}[word],
+        worst,
     )
 
 

@@ -21,13 +21,14 @@ MARGIN = 0.1  # of what full fine-tuning wins over the base: a loss within it co
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim on one base: the paper's evidence, ours, and what follows."""
+    """One claim on one base: the paper's evidence, ours in words and as a number, and what follows."""
 
     claim: str
     base: str
     paper: str
     ours: str
     verdict: str
+    number: str = ""
 
 
 def not_worse(loss: Interval, margin: float) -> str:
@@ -81,6 +82,7 @@ def matches(found: LoraResults, base: str) -> Verdict:
         f"rank {best.rank} minus full, test: {cell(difference, 3, '+')} nats per token; a match is at most "
         f"{margin}, {100 * MARGIN:.0f} % of what full fine-tuning wins",
         matched(difference, won),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -113,6 +115,7 @@ def tolerates(found: LoraResults, base: str) -> Verdict:
         f"rank {best.rank} minus full at rate {rate_text(rates[-1])}, dev: {cell(difference, 3, '+')} nats per token; "
         f"best rates {rate_text(best.rate)} and {rate_text(full.rate)}",
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -137,6 +140,7 @@ def overfits_less(found: LoraResults, base: str) -> Verdict:
         f"dev minus train loss at the last epoch, rank {best.rank} minus full: {cell(difference, 3, '+')} nats per "
         f"token ({seeds} seeds)",
         lower(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 
@@ -152,6 +156,7 @@ def modules_matter(found: LoraResults, base: str) -> Verdict:
         f"{alone.dev_loss:.3f} as printed",
         f"attention alone minus both, rank {best.rank}, test: {cell(difference, 3, '+')} nats per token",
         higher(difference),
+        f"{cell(difference, 3, '+')} nats",
     )
 
 

@@ -1,0 +1,147 @@
+"""The controls of chapter 5: what a score's variance is made of, what twelve sonnets can show, which metrics see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from frugal_lib import published
+from frugal_lib.report.claims import Book
+from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, completion_scores, loss_matrix
+from frugal_lib.runs import Record
+from frugal_lib.stats import detectable_difference, mean_interval, needed_items, sign_flip_p, variance_parts
+
+PARTS = {"prompt": "prompt", "seed": "training seed", "both": "prompt × seed", "sample": "sample"}
+COPIED = 138  # the dev sonnet that the paper's student of Flash has by heart
+NONE = "–"
+
+
+def row_named(rows: Sequence[ScoreRow], method: str) -> ScoreRow:
+    """The row of a method of chapter 1."""
+    return next(row for row in rows if row.name == NAMES[method])
+
+
+def cube(records: Sequence[Record], split: str, column: str) -> np.ndarray:
+    """One score of every completion: [seeds, sonnets, samples]."""
+    return np.stack([completion_scores(record, split, column).to_numpy().T for record in records])
+
+
+def variance_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+    """chrF of a completion of a dev sonnet: standard deviation by source, and that of the score of one run."""
+    lines = []
+    for method in ("full", "base"):
+        row = row_named(rows, method)
+        values = cube(row.records, "dev", "chrf")
+        if min(values.shape) < 2:
+            continue
+        parts = variance_parts(values)
+        shares = {PARTS[name]: f"{np.sqrt(part):.2f} ({100 * part / sum(parts.values()):.0f} %)"
+                  for name, part in parts.items()}  # fmt: skip
+        run = f"{one_run(parts, values.shape[1]):.2f}"
+        lines.append({"model": row.name} | shares | {"score of one run": run, "completions": f"{values.size:,}"})
+    return pd.DataFrame(lines).set_index("model") if lines else pd.DataFrame()
+
+
+def one_run(parts: dict[str, float], prompts: int) -> float:
+    """Standard deviation of the score of one training run with one sample a prompt, the prompts given."""
+    return float(np.sqrt(parts["seed"] + (parts["both"] + parts["sample"]) / prompts))
+
+
+def release_scores(book: Book) -> pd.DataFrame:
+    """chrF of the paper's released dev generations: a row a sonnet, a column a model."""
+    rows = pd.DataFrame(book.synthetic.generations.examples)
+    return rows[rows.split == "dev"].pivot(index="id", columns="model", values="chrf")
+
+
+def release_table(book: Book) -> pd.DataFrame:
+    """The paper's released generations against each other: differences and exact tests, with and without the copy."""
+    scores, lines = release_scores(book), []
+    for one, other in (("flash", "full fine-tuning"), ("flash-lite", "full fine-tuning"), ("flash", "flash-lite")):
+        differences = scores[one] - scores[other]
+        kept = differences.drop(COPIED)
+        lines.append({
+            "difference, dev": f"{one} − {other}",
+            "chrF": cell(mean_interval(differences.to_numpy()), 2, "+"),
+            "p": f"{sign_flip_p(differences):.3f}",
+            f"without {COPIED}": cell(mean_interval(kept.to_numpy()), 2, "+"),
+            f"p without {COPIED}": f"{sign_flip_p(kept):.3f}",
+            "smallest that twelve can show": f"{detectable_difference(float(kept.std()), len(scores)):.2f}",
+        })  # fmt: skip
+    return pd.DataFrame(lines).set_index("difference, dev")
+
+
+def paper_differences() -> dict[str, float]:
+    """Differences of dev chrF that the paper draws conclusions from."""
+    table1 = published.table("table1_baseline").query("dataset == 'sonnets'").set_index("method").dev
+    modules = published.table("table6_lora_modules").set_index("modules").dev_chrf
+    formats = published.table("figure2_quantization").set_index("format").ptq_chrf
+    teachers = published.table("figure3_synthetic").set_index("teacher").n1000
+    return {
+        "best LoRA − full fine-tuning (Table 1)": table1["best LoRA"] - table1["full fine-tuning"],
+        "attention and MLP − attention (Table 6)": modules["attention + MLP"] - modules["attention only"],
+        "BF16 − FP32 (Figure 2)": formats["BF16"] - formats["FP32"],
+        "INT8 − FP32 (Figure 2)": formats["INT8"] - formats["FP32"],
+        "INT4 − FP32 (Figure 2)": formats["INT4"] - formats["FP32"],
+        "Flash − Pro (Figure 3)": teachers["Gemini 2.5 Flash"] - teachers["Gemini 2.5 Pro"],
+    }
+
+
+def power_table(book: Book) -> pd.DataFrame:
+    """How many sonnets a paired test would need to find the paper's differences, at the spread of its generations."""
+    scores = release_scores(book)
+    spread = float((scores["flash-lite"] - scores["full fine-tuning"]).std())
+    lines = [
+        {"difference": name, "dev chrF": f"{value:+.2f}".replace("-", "−"),
+         "sonnets needed": f"{needed_items(value, spread):,}"}
+        for name, value in paper_differences().items()
+    ]  # fmt: skip
+    return pd.DataFrame(lines).set_index("difference")
+
+
+def distinct(records: Sequence[Record], split: str) -> np.ndarray:
+    """Share of different words among those of a completion, samples averaged: [seeds, sonnets]."""
+    found = []
+    for record in records:
+        rows = [e for e in record.examples if e["kind"] == "completion" and e["split"] == split and "chrf" in e]
+        words = [row["text"].lower().split() for row in rows]
+        frame = pd.DataFrame({"id": [r["id"] for r in rows], "share": [len(set(w)) / max(1, len(w)) for w in words]})
+        found.append(frame.groupby("id").share.mean().to_numpy())
+    return np.stack(found)
+
+
+def scores_of(column: str) -> Callable[[Sequence[Record], str], np.ndarray]:
+    """A measure of completions, samples averaged: [seeds, sonnets]."""
+    return lambda records, split: cube(records, split, column).mean(axis=2)
+
+
+METRICS: dict[str, Callable[[Sequence[Record], str], np.ndarray]] = {
+    "chrF, whole sonnet": scores_of("chrf"),
+    "chrF, lines 4–14": scores_of("chrf_continuation"),
+    "nats per token": lambda records, split: loss_matrix(records, split, "tokens"),
+    "bits per character": bpc_matrix,
+    "rhyming pairs, share": scores_of("rhyme_share"),
+    "different words, share": distinct,
+}
+LIKELIHOODS = ("nats per token", "bits per character")
+
+
+def metric_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+    """What tells the tuned model from the base and from random lines, on test; and how many sonnets that takes."""
+    full, lines = row_named(rows, "full"), []
+    for name, values in METRICS.items():
+        line = {"metric": name}
+        for other in ("base", "floor-lines"):
+            row = row_named(rows, other)
+            if name in LIKELIHOODS and row.is_floor:
+                line |= {f"tuned − {row.name}": NONE, f"sonnets, {row.name}": NONE}
+                continue
+            gaps = values(full.records, "test") - values(row.records, "test").mean(axis=0)
+            mean, spread = float(gaps.mean()), float(gaps.mean(axis=0).std(ddof=1))
+            line |= {
+                f"tuned − {row.name}": cell(mean_interval(gaps), 3, "+"),
+                f"sonnets, {row.name}": f"{needed_items(mean, spread):,}" if mean else NONE,
+            }
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("metric")

@@ -1,0 +1,71 @@
+"""The figure that says it all: every score of the paper and of the book beside what knows nothing of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frugal_lib import published
+from frugal_lib.released import grid_at_16
+from frugal_lib.report.claims import Book
+from frugal_lib.report.controls import row_named
+from frugal_lib.report.figures import FLOOR, OURS, PAPER, STYLE
+from frugal_lib.report.sonnets import ScoreRow
+
+
+def paper_groups(book: Book) -> dict[str, list[float]]:
+    """The paper's dev chrF by table and figure."""
+    table1 = published.table("table1_baseline").query("dataset == 'sonnets'")
+    formats = published.table("figure2_quantization")
+    teachers = published.table("figure3_synthetic").set_index("teacher")
+    return {
+        "Table 1": table1.dev.dropna().tolist(),
+        "Table 3: LoRA by rank": published.table("table3_lora_rank").dev_chrf.tolist(),
+        "its sweep, batch 16": [run.dev_chrf for run in grid_at_16(book.lora.paper)],
+        "Figure 2: formats": formats.ptq_chrf.dropna().tolist() + formats.qaft_chrf.dropna().tolist(),
+        "Figure 3: synthetic data": teachers[["n100", "n500", "n1000"]].stack().dropna().tolist(),
+    }
+
+
+def our_groups(book: Book, rows: Sequence[ScoreRow]) -> dict[str, list[float]]:
+    """Our dev chrF by chapter, means over seeds and samples."""
+    tuned = [arm.chrf().mean for arm in book.quantization.arms if arm.method != "base"]
+    lora = [r.metrics["dev_chrf"] for arm in book.lora.arms for r in arm.tried]
+    return {
+        "base, not fine-tuned": [row_named(rows, "base").intervals["dev_chrf"].mean],
+        "full fine-tuning": [row_named(rows, "full").intervals["dev_chrf"].mean],
+        "LoRA and full, all runs": lora,
+        "formats and QAFT": tuned,
+        "students of teachers": [student.chrf().mean for student in book.synthetic.students],
+    }
+
+
+def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
+    """Every dev chrF as a dot, in groups; bands: random training lines, random words; dashed: the given lines alone."""
+    groups = [(name, values, PAPER) for name, values in paper_groups(book).items()]
+    groups += [(name, values, OURS) for name, values in our_groups(book, rows).items()]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(9.5, 4.8))
+        for y, (_, values, colour) in enumerate(reversed(groups)):
+            axes.plot(values, [y] * len(values), "o", color=colour, ms=6, alpha=0.45, mec="none")
+        draw_floors(axes, rows)
+        axes.set_yticks(range(len(groups)), [name for name, _, _ in reversed(groups)])
+        axes.axhline(len(groups) - len(paper_groups(book)) - 0.5, color="0.6", lw=0.8)
+        for colour, label in ((PAPER, "the paper"), (OURS, "ours")):
+            axes.plot([], [], "o", color=colour, label=label)
+        axes.set_xlabel("dev chrF over the whole sonnet")
+        figure.legend(loc="outside upper left", ncols=5)
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def draw_floors(axes: Axes, rows: Sequence[ScoreRow]) -> None:
+    """What needs no model: bands of 95 %, and a line."""
+    for method, shade, name in (("floor-lines", 0.3, "random lines"), ("floor-words", 0.15, "random words")):
+        interval = row_named(rows, method).intervals["dev_chrf"]
+        axes.axvspan(interval.low, interval.high, color=FLOOR, alpha=shade, lw=0, label=name)
+    axes.axvline(row_named(rows, "floor-given").intervals["dev_chrf"].mean, color=FLOOR, ls="--", label="given lines")
