@@ -26,6 +26,7 @@ def fake_record(run, chrf, bpc):
                 value = chrf + 0.1 * (i % 3 - 1)
                 scores = dict.fromkeys(("chrf", "corpus_chrf", "chrf_continuation", "corpus_chrf_continuation"), value)
                 row = {"kind": "completion", "split": split, "id": 132 + i, "sample": sample, "text": "<b>a line"}
+                row["rhyme_share"] = 0.1 * (i % 3)
                 examples.append(row | scores)
         if bpc:
             metrics |= {f"{split}_bpc": bpc, f"{split}_nll": 2 * bpc}

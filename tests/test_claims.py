@@ -1,0 +1,111 @@
+"""The claims of the paper as data, and what happens to a verdict when a record is another."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from test_report import fake_any
+from test_report_lora import fake as fake_lora
+from test_report_quantization import fake as fake_quantized
+from test_report_synthetic import fake as fake_student
+
+from frugal_lib import chapters, report
+from frugal_lib.profiles import load_profile
+from frugal_lib.report.claims import CLAIMS, judged
+from frugal_lib.report.controls import METRICS, cube, one_run, paper_differences
+from frugal_lib.report.summary_figures import our_groups, paper_groups
+
+FAKES = {
+    "baseline": fake_any,
+    "lora": lambda run: fake_lora(run, 3.0),
+    "quantization": lambda run: fake_quantized(run, {}, {}),
+    "synthetic": lambda run: fake_student(run, {}),
+}
+
+
+def made(change=lambda record: record):
+    """The records of all chapters, each changed by a test."""
+    profile = load_profile("micro")
+    return {
+        name: chapters.CHAPTERS[name].records(profile, 0, lambda runs, make=make: [change(make(run)) for run in runs])
+        for name, make in FAKES.items()
+    }
+
+
+@pytest.fixture
+def records(monkeypatch):
+    monkeypatch.setattr(chapters.data, "available_edition", lambda: "folger")
+    return made
+
+
+def words(book):
+    return {(claim.text, v.base): v.verdict for claim, told in judged(book) for v in told}
+
+
+def test_every_claim_of_the_paper_has_a_verdict_from_records(records):
+    book = report.book_of(records())
+    told = judged(book)
+    assert len(told) == len(CLAIMS) == 18
+    assert {v.verdict for _, found in told for v in found} <= {"supported", "contradicted", "not distinguishable"}
+    assert all(v.number and v.paper for _, found in told for v in found)
+    assert {claim.page for claim in CLAIMS} == {"01_baseline", "02_lora", "03_quantization", "04_synthetic"}
+
+
+def test_a_doctored_record_changes_its_verdict_and_no_other(records):
+    """Full fine-tuning in INT4 per tensor is made as good as in FP32."""
+
+    def doctored(record):
+        if (record.run.method, record.run.format) != ("full", "int4-tensor"):
+            return record
+        rows = [row | {"nll": row["nll"] - 200} if row["kind"] == "likelihood" else row for row in record.examples]
+        return dataclasses.replace(record, examples=rows)
+
+    before, after = (words(report.book_of(records(change))) for change in (lambda record: record, doctored))
+    changed = {key for key in before if before[key] != after[key]}
+    assert {text for text, _ in changed} == {"INT4 collapses without QAFT", "QAFT restores INT4"}
+    assert before["INT4 collapses without QAFT", "micro"] == "supported"
+    assert after["INT4 collapses without QAFT", "micro"] == "contradicted"
+
+
+def test_a_claim_without_runs_is_left_out(records):
+    profile_records = records()
+    profile_records["synthetic"] = [r for r in profile_records["synthetic"] if r.run.teacher != "flash"]
+    texts = {claim.text for claim, _ in judged(report.book_of(profile_records))}
+    assert "Flash is the best teacher" not in texts and "LoRA matches full fine-tuning" in texts
+
+
+def test_the_table_links_to_the_chapters_and_names_the_base(records):
+    page = report.table(report.claim_table(report.book_of(records()))).data
+    assert page.count('href="04_synthetic.html"') >= 6 and "micro: <strong" in page
+    assert "18 claims of the paper" in report.claim_sentence(report.book_of(records()))
+
+
+def test_the_floors_chart_has_every_score(records):
+    found = records()
+    book, rows = report.book_of(found), report.score_rows(found["baseline"])
+    assert len(paper_groups(book)["its sweep, batch 16"]) > 100
+    assert len(our_groups(book, rows)["students of teachers"]) == len(book.synthetic.students)
+    (axes,) = report.floors_chart(book, rows).axes
+    assert len(axes.get_yticklabels()) == 10
+
+
+def test_controls_are_tables_of_numbers(records):
+    found = records()
+    book, rows = report.book_of(found), report.score_rows(found["baseline"])
+    assert set(report.metric_table(rows).index) == set(METRICS)
+    assert len(report.power_table(book)) == len(paper_differences()) == 6
+    assert len(report.release_table(book)) == 3
+
+
+def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
+    rng = np.random.default_rng(0)
+    parts = {"seed": 0.25, "prompt": 9.0, "both": 1.0, "sample": 4.0}
+    prompts = 3 * rng.normal(size=12)
+    runs = [(0.5 * rng.normal() + prompts + rng.normal(size=12) + 2 * rng.normal(size=12)).mean() for _ in range(4000)]
+    assert one_run(parts, 12) == pytest.approx(np.std(runs), rel=0.05)
+
+
+def test_a_cube_has_seeds_sonnets_and_samples(records):
+    rows = report.score_rows(records()["baseline"])
+    full = next(row for row in rows if row.name == "full fine-tuning")
+    assert cube(full.records, "dev", "chrf").shape == (3, 12, 2)
