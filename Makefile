@@ -42,6 +42,9 @@ $(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
 	@mv $(@:.ipynb=.failed.ipynb) $@
 
+# The last chapter is made of the records of the others.
+$(BUILD)/executed/05_what_breaks.ipynb: $(filter-out %/05_what_breaks.ipynb,$(EXECUTED))
+
 # The site shows one profile; asking for another one makes it stale.
 _build/profile: FORCE
 	@mkdir -p _build

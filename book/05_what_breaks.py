@@ -61,6 +61,9 @@ report.keep("claims", report.table(report.claim_table(book)), "The claims of the
 # %%
 report.say("claims_how", report.claim_how())
 
+# %%
+report.say("takeaways", report.takeaways(book, rows))
+
 # %% [markdown]
 # ## The floor under every score
 #

@@ -4,38 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
-from test_report import fake_any
-from test_report_lora import fake as fake_lora
-from test_report_quantization import fake as fake_quantized
-from test_report_synthetic import fake as fake_student
+from test_report import made_of_all_chapters
 
 from frugal_lib import chapters, report
-from frugal_lib.profiles import load_profile
 from frugal_lib.report.claims import CLAIMS, judged
 from frugal_lib.report.controls import METRICS, cube, one_run, paper_differences
 from frugal_lib.report.summary_figures import our_groups, paper_groups
-
-FAKES = {
-    "baseline": fake_any,
-    "lora": lambda run: fake_lora(run, 3.0),
-    "quantization": lambda run: fake_quantized(run, {}, {}),
-    "synthetic": lambda run: fake_student(run, {}),
-}
-
-
-def made(change=lambda record: record):
-    """The records of all chapters, each changed by a test."""
-    profile = load_profile("micro")
-    return {
-        name: chapters.CHAPTERS[name].records(profile, 0, lambda runs, make=make: [change(make(run)) for run in runs])
-        for name, make in FAKES.items()
-    }
 
 
 @pytest.fixture
 def records(monkeypatch):
     monkeypatch.setattr(chapters.data, "available_edition", lambda: "folger")
-    return made
+    return made_of_all_chapters
 
 
 def words(book):

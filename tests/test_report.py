@@ -4,8 +4,10 @@ from html import escape
 import pandas as pd
 import pytest
 from fakes import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
+from test_report_lora import fake as fake_lora
 from test_report_lora import results
 from test_report_quantization import fake as fake_quantized
+from test_report_synthetic import fake as fake_student
 from test_steps import row
 
 from frugal_lib import chapters, choose, quantization, report, yardsticks
@@ -50,6 +52,23 @@ def fake_any(run):
     if run.task != "sonnets":
         return fake_labelled(run, ACCURACY[run.method])
     return fake_record(run, SCORES[run.method], RATES.get(run.learning_rate, 2.2) if run.base else None)
+
+
+FAKES = {
+    "baseline": lambda run: fake_any(run),
+    "lora": lambda run: fake_lora(run, 3.0),
+    "quantization": lambda run: fake_quantized(run, {}, {}),
+    "synthetic": lambda run: fake_student(run, {}),
+}
+
+
+def made_of_all_chapters(change=lambda record: record):
+    """The records of all chapters, each changed by a test."""
+    profile = load_profile("micro")
+    return {
+        name: chapters.CHAPTERS[name].records(profile, 0, lambda runs, make=make: [change(make(run)) for run in runs])
+        for name, make in FAKES.items()
+    }
 
 
 @pytest.fixture
@@ -134,9 +153,22 @@ def drawn_of_chapter_3(monkeypatch):
     }
 
 
+def drawn_of_chapters_4_and_5(monkeypatch):
+    """The figures of chapters 4 and 5 from made-up records."""
+    book = report.book_of(made_of_all_chapters(lambda record: record))
+    rows = report.score_rows(chapters.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs]))
+    return {
+        "04_gains": lambda: report.gains_chart(book.synthetic),
+        "04_losses": lambda: report.losses_by_number(book.synthetic),
+        "04_generations": lambda: report.generations_chart(book.synthetic),
+        "04_leak": lambda: report.leak_chart(book.synthetic),
+        "05_floors": lambda: report.floors_chart(book, rows),
+    }
+
+
 def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("frugal_lib.report.figures.display", shown.append)
+    monkeypatch.setattr("frugal_lib.report.html.display", lambda page, **_: shown.append(page["text/html"]))
     rows = report.labelled_rows(records)
     draw = (
         {
@@ -149,6 +181,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
         }
         | drawn_of_chapter_2(monkeypatch)
         | drawn_of_chapter_3(monkeypatch)
+        | drawn_of_chapters_4_and_5(monkeypatch)
         | {f"01_data_{t}": lambda t=t: report.data_chart(records, t) for t in ("sst", "cfimdb", "quora", "sonnets")}
     )
     assert set(draw) == set(CAPTIONS)
@@ -159,7 +192,7 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     for name in (f"{name}.svg" for name in CAPTIONS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert len(shown) == 2 * len(CAPTIONS)
-    assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0].data
+    assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0]
 
 
 def test_text_of_models_and_machines_is_escaped(records):

@@ -28,8 +28,10 @@ def fake(run, extra):
         rows = [
             {"model": model, "split": split, "id": i, "chrf": 97.0 if model == "flash" and i in (138, 146) else 41.0,
              "chrf_continuation": 30.0, "corpus_chrf": 97.0 if model == "flash" and i in (138, 146) else 41.0}
-            for model, split, ids in (("flash-lite", "dev", range(132, 144)), ("flash", "dev", range(132, 144)),
-                                      ("flash", "test", range(145, 157))) for i in ids
+            for model, split, ids in (
+                ("full fine-tuning", "dev", range(132, 144)), ("flash-lite", "dev", range(132, 144)),
+                ("flash", "dev", range(132, 144)), ("flash", "test", range(145, 157)),
+            ) for i in ids
         ]  # fmt: skip
         metrics = {f"{m}_{s}_chrf_without_copies": 41.0 for m, s in (("flash", "dev"), ("flash", "test"))}
         return Record(run, "ok", metrics, rows, [], ENVIRONMENT)

@@ -1,7 +1,7 @@
 """Records → tables, figures and sentences of the book. Only this package knows matplotlib."""
 
 from frugal_lib.report.claims import book_of, claim_how, claim_sentence, claim_table
-from frugal_lib.report.controls import metric_table, power_table, release_table, variance_table
+from frugal_lib.report.controls import metric_table, power_table, release_table, takeaways, variance_table
 from frugal_lib.report.costs import cost_how, cost_table
 from frugal_lib.report.embedded import (
     PROSE,
@@ -209,6 +209,7 @@ __all__ = [
     "synthetic_verdicts",
     "table",
     "table1",
+    "takeaways",
     "tolerance_table",
     "training_environment",
     "transfer_table",

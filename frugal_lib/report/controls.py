@@ -9,7 +9,10 @@ import pandas as pd
 
 from frugal_lib import published
 from frugal_lib.report.claims import Book
+from frugal_lib.report.quantization import gap
+from frugal_lib.report.quantization_tables import ALIKE, heads
 from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, completion_scores, loss_matrix
+from frugal_lib.report.synthetic_text import copies_sentence
 from frugal_lib.runs import Record
 from frugal_lib.stats import detectable_difference, mean_interval, needed_items, sign_flip_p, variance_parts
 
@@ -88,16 +91,47 @@ def paper_differences() -> dict[str, float]:
     }
 
 
+def release_spread(book: Book) -> float:
+    """Standard deviation of the difference in chrF between two of the paper's released models, over dev sonnets."""
+    scores = release_scores(book)
+    return float((scores["flash-lite"] - scores["full fine-tuning"]).std())
+
+
 def power_table(book: Book) -> pd.DataFrame:
     """How many sonnets a paired test would need to find the paper's differences, at the spread of its generations."""
-    scores = release_scores(book)
-    spread = float((scores["flash-lite"] - scores["full fine-tuning"]).std())
+    spread = release_spread(book)
     lines = [
         {"difference": name, "dev chrF": f"{value:+.2f}".replace("-", "−"),
          "sonnets needed": f"{needed_items(value, spread):,}"}
         for name, value in paper_differences().items()
     ]  # fmt: skip
     return pd.DataFrame(lines).set_index("difference")
+
+
+def takeaways(book: Book, rows: Sequence[ScoreRow]) -> str:
+    """What someone who tunes small models may take home, each with its number."""
+    full, floor = (row_named(rows, method).intervals["dev_chrf"] for method in ("full", "floor-lines"))
+    scores = paper_differences()
+    smallest = min(scores, key=lambda name: abs(scores[name]))
+    needed = needed_items(scores[smallest], release_spread(book))
+    base = book.quantization.bases[0]
+    arms = [book.quantization.arm(base, "full", name) for name in ("int4-tensor", "nf4")]
+    four = [f"{arm.name} {cell(gap(arm, book.quantization.full(base), 'test'), 3, '+')}" for arm in arms if arm]
+    same = heads(book.quantization.full(base))["same"]
+    lines = [
+        f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(floor)} on dev, "
+        f"full fine-tuning {cell(full)}.",
+        f"**Ask how small a difference the test set can show.** {smallest} is {scores[smallest]:+.2f} chrF: to find "
+        f"it, were it real, takes {needed:,} sonnets, and there are twelve.",
+        f"**Check generality with something that was trained.** Of untrained heads, {100 * np.mean(same >= ALIKE):.0f}"
+        f" % give at least {100 * ALIKE:.0f} % of the pairs the same answer.",
+        f"**Look for the test set in synthetic data.** {copies_sentence(book.synthetic)} `python -m frugal_lib audit "
+        "SYNTHETIC --against HELDOUT` takes a second.",
+    ]
+    if four:
+        scales = f"Loss over FP32 on `{base}`, nats per token: {'; '.join(four)}."
+        lines.insert(2, f"**Give four bits more than one scale.** {scales}")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def distinct(records: Sequence[Record], split: str) -> np.ndarray:

@@ -144,6 +144,21 @@ def test_chapter_4_has_the_papers_tables_and_figures(html):
     assert len(page.select("mark")) >= 14
 
 
+def test_chapter_5_and_the_first_page_have_every_claim_that_was_tested(html):
+    page, first = soup(html, "05_what_breaks"), soup(html, "index")
+    tables = tables_of(page)
+    assert len(tables) == 5
+    assert "LoRA matches full fine-tuning" in tables[0] and "INT4 collapses without QAFT" in tables[0]
+    assert "prompt × seed" in tables[1] and "without 138" in tables[2] and "1,761" in tables[3]
+    assert "rhyming pairs, share" in tables[4]
+    assert tables_of(first)[0] == tables[0]
+    assert len(first.select("figure.frugal svg")) == 3
+    text = " ".join(first.get_text(" ").split())
+    assert "claims of the paper, tested on nano" in text and "Find the floor of a score" in text
+    for link in first.select("table")[0].select("a"):
+        assert (html / "book" / link["href"]).is_file()
+
+
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
     if os.environ.get("FRUGAL_DATA_DIR"):
         pytest.skip("this machine has the data itself")
