@@ -79,6 +79,7 @@ def test_verdicts_follow_from_the_losses(results):
             assert told[f"A stronger teacher is not always better, {how}", base] == "supported"
             assert told[f"Sonnets by Flash improve the student, {how}", base] == "supported"
         assert told["Sonnets by Flash keep zero-shot ability", base] == "supported"
+        assert told["Sonnets by other poets improve the student", base] == "supported"
 
 
 def test_a_leak_can_carry_a_verdict(results):

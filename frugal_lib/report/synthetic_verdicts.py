@@ -77,11 +77,12 @@ def helps(found: SyntheticResults, base: str, teacher: str, selection: str) -> V
     if arm is None:
         return None
     difference = gap(arm, found.plain(base), "test")
-    paper = f"dev chrF {printed(teacher):.2f} against {published.published()['figure3_synthetic']['baseline_chrf']:.2f}"
+    none = published.published()["figure3_synthetic"]["baseline_chrf"]
+    written = teacher in STRENGTH
     return Verdict(
-        f"Sonnets by {TEACHER_NAMES[teacher]} improve the student, {SELECTIONS[selection]}",
+        f"Sonnets by {TEACHER_NAMES[teacher]} improve the student" + f", {SELECTIONS[selection]}" * written,
         base,
-        paper,
+        f"dev chrF {printed(teacher):.2f} against {none:.2f}" if written else "not tried",
         against(f"{arm.lessons:,} sonnets minus none", difference),
         lower(difference),
         f"{cell(difference, 3, '+')} nats",
@@ -150,6 +151,7 @@ def synthetic_verdicts(found: SyntheticResults) -> list[Verdict]:
         *(lambda base, s=s: helps(found, base, "flash", s) for s in SELECTIONS),
         lambda base: helps(found, base, "flash-lite", synthetic.CLEAN),
         lambda base: helps(found, base, "pro", synthetic.CLEAN),
+        lambda base: helps(found, base, "human", ""),
         lambda base: more_hurts(found, base),
         *(lambda base, t=t: strict_helps(found, base, t) for t in found.teachers),
         *(lambda base, t=t: keeps_generality(found, base, t) for t in ("flash", "flash-lite")),
