@@ -97,6 +97,12 @@ class SyntheticResults:
         """The students that read most of a teacher."""
         return self.student(base, teacher, max(self.sizes(base)), selection, long)
 
+    def trained(self, base: str) -> list[Student]:
+        """The students of a base, each once: where a selection changed nothing, those of the file as it is."""
+        mine = [student for student in self.students if student.base == base]
+        whole = {(s.teacher, s.items, s.long): s.records for s in mine if s.selection == ""}
+        return [s for s in mine if s.selection == "" or s.records != whole[s.teacher, s.items, s.long]]
+
     def columns(self, teacher: str) -> dict[str, np.ndarray]:
         """What is in a teacher's sonnets, an array a property (`students.columns_of`)."""
         return {name: np.array(values) for name, values in synthetic.columns_of(self.audits[teacher]).items()}

@@ -117,9 +117,10 @@ def student_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
     lines = []
     for base in found.bases:
         plain = found.plain(base)
-        mine = [s for s in found.students if s.base == base]
         order = ["", *TEACHER_NAMES]
-        for student in sorted(mine, key=lambda s: (order.index(s.teacher), s.long, s.items, s.selection)):
+        for student in sorted(
+            found.trained(base), key=lambda s: (order.index(s.teacher), s.long, s.items, s.selection)
+        ):
             pairs = np.mean([r.metrics["dev_rhyme_share"] for r in student.records])
             lines.append({
                 "base": base,
