@@ -19,6 +19,7 @@ from frugal_lib.report.synthetic_verdicts import (
     flash_beats_pro,
     keeps_generality,
     more_hurts,
+    printed,
     stronger_is_not_better,
 )
 from frugal_lib.report.verdicts import (
@@ -103,7 +104,7 @@ def wants_capacity(book: Book, base: str) -> Verdict | None:
     return Verdict(
         "Pro transfers worse for want of capacity",
         f"{larger} − {smaller}",
-        "dev chrF of Pro's student: 43.24, of GPT-2 Large 43.72",
+        f"dev chrF {printed('pro'):.2f} against {printed('flash'):.2f} of Flash; Pro's sonnets are said to be too hard",
         f"test loss, Pro minus Flash without held-out text, on {larger} minus on {smaller}: "
         f"{cell(difference, 3, '+')} nats per token",
         lower(difference),
@@ -170,7 +171,7 @@ def claim_table(book: Book) -> pd.DataFrame:
             "claim": HTML(f'<a href="{claim.page}.html">{claim.text}</a>'),
             "verdict": HTML(words),
             "ours, difference": HTML(ours),
-            "paper": f"{told[0].paper} ({claim.place})",
+            "paper": told[0].paper if claim.place in told[0].paper else f"{told[0].paper} ({claim.place})",
         })  # fmt: skip
     return pd.DataFrame(lines).set_index("claim")
 

@@ -101,7 +101,7 @@ def power_table(book: Book) -> pd.DataFrame:
     """How many sonnets a paired test would need to find the paper's differences, at the spread of its generations."""
     spread = release_spread(book)
     lines = [
-        {"difference": name, "dev chrF": f"{value:+.2f}".replace("-", "−"),
+        {"difference": name, "dev chrF": signed(value),
          "sonnets needed": f"{needed_items(value, spread):,}"}
         for name, value in paper_differences().items()
     ]  # fmt: skip
@@ -121,7 +121,7 @@ def takeaways(book: Book, rows: Sequence[ScoreRow]) -> str:
     lines = [
         f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(floor)} on dev, "
         f"full fine-tuning {cell(full)}.",
-        f"**Ask how small a difference the test set can show.** {smallest} is {scores[smallest]:+.2f} chrF: to find "
+        f"**Ask how small a difference the test set can show.** {smallest} is {signed(scores[smallest])} chrF: to find "
         f"it, were it real, takes {needed:,} sonnets, and there are twelve.",
         f"**Check generality with something that was trained.** Of untrained heads, {100 * np.mean(same >= ALIKE):.0f}"
         f" % give at least {100 * ALIKE:.0f} % of the pairs the same answer.",
@@ -161,6 +161,18 @@ METRICS: dict[str, Callable[[Sequence[Record], str], np.ndarray]] = {
 LIKELIHOODS = ("nats per token", "bits per character")
 
 
+def signed(value: float) -> str:
+    """A difference of chrF with its sign."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def enough(effect: float, spread: float) -> str:
+    """How many sonnets a test needs, where that is a number one can think of."""
+    if abs(effect) <= spread / 1000:
+        return "over a million"
+    return f"{needed_items(effect, spread):,}"
+
+
 def metric_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
     """What tells the tuned model from the base and from random lines, on test; and how many sonnets that takes."""
     full, lines = row_named(rows, "full"), []
@@ -175,7 +187,7 @@ def metric_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
             mean, spread = float(gaps.mean()), float(gaps.mean(axis=0).std(ddof=1))
             line |= {
                 f"tuned − {row.name}": cell(mean_interval(gaps), 3, "+"),
-                f"sonnets, {row.name}": f"{needed_items(mean, spread):,}" if mean else NONE,
+                f"sonnets, {row.name}": enough(mean, spread),
             }
         lines.append(line)
     return pd.DataFrame(lines).set_index("metric")
