@@ -67,7 +67,7 @@ report.table(report.verdict_table(report.synthetic_verdicts(found)), "Claims of 
 
 # %%
 report.say("synthetic_how", report.synthetic_how(found))
-report.source_line([record for student in found.students for record in student.records], folder, command)
+report.source_line(found.records, folder, command)
 
 # %% [markdown]
 # ## What the teachers wrote

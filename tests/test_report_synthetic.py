@@ -150,6 +150,7 @@ def test_every_student_is_in_the_table(results, tmp_path):
     found = results()
     table = report.student_table(found, tmp_path)
     assert len(table) == sum(len(found.trained(base)) for base in found.bases)
+    assert len(found.records) == len({r.run for r in found.records}) < sum(len(s.records) for s in found.students)
     human = [name for name in table["lessons"] if "other poets" in name]
     assert len(human) == 4 and all("as released" in name for name in human)  # nothing was taken out of theirs
     assert sum("without held-out text" in name for name in table["lessons"]) >= 2 * 3

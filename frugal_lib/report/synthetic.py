@@ -103,6 +103,11 @@ class SyntheticResults:
         whole = {(s.teacher, s.items, s.long): s.records for s in mine if s.selection == ""}
         return [s for s in mine if s.selection == "" or s.records != whole[s.teacher, s.items, s.long]]
 
+    @property
+    def records(self) -> list[Record]:
+        """The records of all students, each once."""
+        return list({r.run.path: r for student in self.students for r in student.records}.values())
+
     def columns(self, teacher: str) -> dict[str, np.ndarray]:
         """What is in a teacher's sonnets, an array a property (`students.columns_of`)."""
         return {name: np.array(values) for name, values in synthetic.columns_of(self.audits[teacher]).items()}
