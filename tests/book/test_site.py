@@ -101,7 +101,7 @@ def test_chapter_2_has_the_papers_tables_and_figures_and_a_verdict_for_each_clai
 @pytest.mark.parametrize("page", ["02_lora", "03_quantization", "04_synthetic"])
 def test_links_of_a_chapter_lead_to_records(html, page):
     links = {a["href"] for a in soup(html, page).select("a[href*='results'][href$='.json']")}
-    assert len(links) > 10
+    assert len(links) >= 10
     for link in links:
         record = json.loads((html / "book" / link).read_text())
         assert record["status"] == "ok" and record["examples"]
@@ -210,16 +210,10 @@ def test_every_chapter_opens_in_colab(html):
         assert soup(html, name).select(f'a[href="{wanted}"]')
 
 
-def test_the_first_page_repeats_the_finding_of_the_chapter(html):
-    repeated = {
-        "01_baseline": ("paired by sonnet", "has a dev accuracy of", "on the test pairs, on which nothing was chosen"),
-        "03_quantization": ("Does quantization keep the task", "untrained heads give at least"),
-        "02_lora": ("Does LoRA match full fine-tuning?", "eleven random lines of training sonnets, scores"),
-    }
-    for chapter, findings in repeated.items():
-        for words in findings:
-            (finding,) = [p.get_text() for p in soup(html, chapter).select("p") if words in p.get_text()]
-            assert finding in soup(html, "index").get_text()
+def test_the_first_page_repeats_what_the_last_chapter_says(html):
+    for words in ("claims of the paper, tested on", "How a verdict comes about"):
+        (finding,) = [p.get_text() for p in soup(html, "05_what_breaks").select("p") if words in p.get_text()]
+        assert finding in soup(html, "index").get_text()
 
 
 def test_a_second_build_does_nothing(smoke_book):
