@@ -38,10 +38,19 @@ def command(folder, *more: str) -> list[str]:
     return ["teach", MODEL, "--out", str(folder / "all.json"), "--count", "1000", "--timeout", "3", *more]
 
 
+def listen() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder) -> subprocess.Popen:
-    """The command in a process of its own, told nothing but by its environment."""
+    """The command in a process of its own, told nothing but by its environment.
+
+    Who runs in the background ignores Ctrl-C, and so would what it starts.
+    """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-m", "frugal_lib", *command(folder)], cwd=ROOT, **pipes)
+    return subprocess.Popen(
+        [sys.executable, "-m", "frugal_lib", *command(folder)], cwd=ROOT, preexec_fn=listen, **pipes
+    )
 
 
 def answered(folder) -> set[int]:
