@@ -90,13 +90,8 @@ def side_by_side(sonnet: Sonnet, texts: dict[str, str]) -> HTML:
 
 def columns(texts: dict[str, str], given: str) -> HTML:
     """Texts side by side under their names, each behind what was given, which is grey."""
-    cells = "".join(
-        f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>'
-        f'<span style="color:#767676">{lines(given)}</span><br>{lines(text)}</div>'
-        for name, text in texts.items()
-    )
-    style = "display:flex;flex-wrap:wrap;gap:1.5rem;font-size:.9em;margin-bottom:1.5rem"
-    return HTML(f"<div style={style!r}>{cells}</div>")
+    grey = f'<span style="color:#767676">{lines(given)}</span>'
+    return beside({name: f"{grey}<br>{lines(text)}" for name, text in texts.items()})
 
 
 def marked(texts: dict[str, str], reference: str) -> HTML:
@@ -106,7 +101,11 @@ def marked(texts: dict[str, str], reference: str) -> HTML:
     def one(line: str) -> str:
         return f"<mark>{escape(line)}</mark>" if folded(line) in known else escape(line)
 
-    bodies = {name: "<br>".join(map(one, text.splitlines())) for name, text in texts.items()}
+    return beside({name: "<br>".join(map(one, text.splitlines())) for name, text in texts.items()})
+
+
+def beside(bodies: dict[str, str]) -> HTML:
+    """Pieces of HTML side by side under their names, which are escaped."""
     cells = "".join(
         f'<div style="flex:1 1 17rem"><strong>{escape(name)}</strong><br>{body}</div>' for name, body in bodies.items()
     )

@@ -12,6 +12,7 @@ from frugal_lib.audit import MOSTLY
 from frugal_lib.report.sonnets import chrf_matrix, loss_matrix, paired
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, mean_interval, ratio_values
+from frugal_lib.students import SPLITS
 from frugal_lib.teachers import SHAKESPEARE
 
 TEACHER_NAMES = {
@@ -111,6 +112,11 @@ class SyntheticResults:
     def columns(self, teacher: str) -> dict[str, np.ndarray]:
         """What is in a teacher's sonnets, an array a property (`students.columns_of`)."""
         return {name: np.array(values) for name, values in synthetic.columns_of(self.audits[teacher]).items()}
+
+    def copies(self, teacher: str) -> np.ndarray:
+        """Which of a teacher's sonnets have so many lines of Shakespeare's that they are copies: [sonnets]."""
+        c = self.columns(teacher)
+        return sum(c[f"verbatim_{split}"] for split in SPLITS) >= MOSTLY
 
     def copied(self, teacher: str) -> dict[int, int]:
         """How many verbatim lines each of Shakespeare's sonnets has in a teacher's."""

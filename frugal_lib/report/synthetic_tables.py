@@ -61,7 +61,7 @@ def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
         c = found.columns(teacher)
         verbatim = {split: c[f"verbatim_{split}"] for split in students.SPLITS}
         near = sum(c[f"near_{split}"].sum() for split in students.SPLITS)
-        copies = sum(verbatim.values()) >= MOSTLY
+        copies = found.copies(teacher)
         lines.append({
             "writer": TEACHER_NAMES[teacher],
             "sonnets": linked(f"{len(copies):,}", [record], results),

@@ -71,8 +71,7 @@ def copies_sentence(found: SyntheticResults) -> str:
     """How much of each Gemini's sonnets is Shakespeare, and which held-out sonnets are among them."""
     parts = []
     for teacher in (t for t in PAPER_NAMES if t in found.audits):
-        c = found.columns(teacher)
-        copies = sum(c[f"verbatim_{split}"] for split in students.SPLITS) >= MOSTLY
+        copies = found.copies(teacher)
         held = [n for n in sorted(found.leaked(teacher)) if n not in data.TRAIN]
         parts.append(
             f"{100 * copies.mean():.1f} % of the {len(copies):,} by {TEACHER_NAMES[teacher]}"
