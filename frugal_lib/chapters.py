@@ -9,6 +9,7 @@ from pathlib import Path
 from frugal_lib import (
     choose,
     classify,
+    controls,
     data,
     describe,
     labelled,
@@ -152,6 +153,7 @@ CHAPTERS = {
     "lora": Chapter(lora.chapter, lora.spot_run),
     "quantization": Chapter(quantization.chapter, quantization.spot_run),
     "synthetic": Chapter(synthetic.chapter, synthetic.spot_run),
+    "controls": Chapter(controls.chapter, controls.spot_run),
 }
 
 

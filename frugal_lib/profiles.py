@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
+
+from frugal_lib import doses
 
 FOLDER = Path(__file__).parent / "profiles"
 ROOT = Path(__file__).parents[1]
@@ -170,6 +172,32 @@ class SyntheticPlan:
 
 
 @checked(frozen=True, config=STRICT)
+class DoseGrid:
+    """Chapter 5 on one base: students whose clean lessons hold held-out sonnets on purpose.
+
+    `doses` are patterns of copies x sonnets (`frugal_lib.doses`), each with its number of seeds; the lessons are
+    `items` sonnets of `teacher`, and the last epoch is kept.
+    """
+
+    teacher: Literal["flash-lite", "offline"]
+    items: int
+    doses: dict[Annotated[str, Field(pattern=rf"^{doses.PATTERN}$")], int]
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    samples: int
+
+
+@checked(frozen=True, config=STRICT)
+class ControlsPlan:
+    """Chapter 5: `samples` of each prompt at `seeds` seeds, to see how far chance moves a score; and doses by base."""
+
+    samples: int
+    seeds: int
+    bases: dict[str, DoseGrid]
+
+
+@checked(frozen=True, config=STRICT)
 class Profile:
     """One way of running the whole book.
 
@@ -187,6 +215,7 @@ class Profile:
     lora: LoraPlan
     quantization: QuantizationPlan
     synthetic: SyntheticPlan
+    controls: ControlsPlan
 
     def results_folder(self, instead: str | Path | None = None) -> Path:
         """Where records lie: `instead` where it is given, else the profile's folder in the project."""

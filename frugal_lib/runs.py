@@ -64,6 +64,7 @@ class Run:
     judge_steps: int = 0
     max_steps: int = 0
     keep: str = "best"
+    doses: str = ""
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -91,6 +92,7 @@ class Run:
         taught = f"-{self.teacher}" + f"{self.items:04d}" * (self.items > 0) if self.teacher else ""
         taught += f"-{self.selection}" if self.selection else ""
         taught += "" if self.keep == "best" else f"-{self.keep}"
+        taught += f"-{self.doses.replace('+', '-')}" if self.doses else ""
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
         name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}{rate}s{self.seed}-{self.key}.json"

@@ -13,7 +13,7 @@ from frugal_lib import adapt, data, generate, likelihood, models, score, train, 
 from frugal_lib.data import GIVEN_LINES, Sonnet
 from frugal_lib.runs import Result, Run
 
-FLOORS = ("floor-given", "floor-lines", "floor-words")
+FLOORS = ("floor-given", "floor-lines", "floor-words", "floor-tail")
 SPLITS = ("dev", "test")
 
 
@@ -112,7 +112,7 @@ def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Seque
 
     `floor-given` writes nothing. `floor-lines` and `floor-draws` write eleven lines drawn from the
     training sonnets; `floor-words` draws words of the training sonnets instead, as many a line as a
-    line drawn at random has.
+    line drawn at random has. `floor-tail` writes lines 4-14 of one training sonnet, which is Shakespeare.
     """
     lines = [line for sonnet in training for line in sonnet.lines]
     words = [word for line in lines for word in line.split()]
@@ -122,6 +122,8 @@ def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Seque
         line = rng.choice(lines)
         return " ".join(rng.choices(words, k=len(line.split()))) if run.method == "floor-words" else line
 
+    if run.method == "floor-tail":
+        return [[rng.choice(training).continuation for _ in sonnets] for _ in range(run.samples)]
     count = 0 if run.method == "floor-given" else 14 - GIVEN_LINES
     return [["\n".join(one_line() for _ in range(count)) for _ in sonnets] for _ in range(run.samples)]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import cycle
 
-from frugal_lib import audit, data, generality, generate, models, sonnets, teachers, verse
+from frugal_lib import audit, data, doses, generality, generate, models, sonnets, teachers, verse
 from frugal_lib.data import Sonnet
 from frugal_lib.runs import Result, Run
 
@@ -23,14 +23,16 @@ def compute(run: Run, device: str) -> Result:
     _, columns = columns_of(run.teacher, run.edition)
     written = teachers.everything(run.teacher)
     chosen = draw({row["name"]: row["values"] for row in columns if row["kind"] == "column"}, run)
+    copies = doses.deal(run, held_out["dev"])
     lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
+    lessons = doses.contaminated(lessons, held_out["dev"], copies)
     tokenizer = models.load_tokenizer(run.base)
     model, history, facts = sonnets.trained(run, device, tokenizer, [*training, *lessons], held_out["dev"])
     result = sonnets.scored(run, model, tokenizer, held_out)
     checks = generality.measure(model, tokenizer, run) if run.pairs else []
     facts |= generality.metrics_of(checks) if checks else {}
     facts |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
-    return Result(result.metrics | facts, result.examples + checks, history)
+    return Result(result.metrics | facts, doses.marked(result.examples, held_out, copies) + checks, history)
 
 
 def targets(edition: str) -> dict[str, tuple[str, str]]:
