@@ -33,6 +33,10 @@ def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     mean squares cannot make the interval too short. With a single row it is the t-interval over
     items (Miller 2024, "Adding error bars to evals", section 2).
 
+    With three seeds, and effects as large as in the book's comparisons, a 95 % interval misses a true
+    zero in 4 to 6 of 100 cases (`tests/test_nulls.py`); where seeds and items have no effect of their
+    own in 2, and with two seeds in up to 10.
+
     Args:
         values: [seeds, items], finite.
         level: coverage aimed at, between 0 and 1.

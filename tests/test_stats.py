@@ -147,13 +147,6 @@ def test_a_sign_flip_test_enumerates_all_flips():
         sign_flip_p([1.0] * 21)
 
 
-@pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "laplace"])
-def test_a_sign_flip_test_rejects_a_null_as_often_as_it_says(draw):
-    rng = np.random.default_rng(1)
-    rejected = np.mean([sign_flip_p(getattr(rng, draw)(size=12)) <= 0.05 for _ in range(2000)])
-    assert 0.03 <= rejected <= 0.07
-
-
 def test_as_many_items_are_needed_as_detect_the_difference():
     for items in (2, 5, 12, 300):
         difference = detectable_difference(2.0, items)
