@@ -1,4 +1,4 @@
-"""How often each test of `stats` rejects at 5 % where there is nothing to find: data of the shapes that the book has."""
+"""How often each test of `stats` rejects at 5 % where nothing is to be found: data of the shapes that the book has."""
 
 from collections import defaultdict
 

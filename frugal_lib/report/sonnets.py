@@ -140,7 +140,7 @@ def cell(interval: Interval | None, digits: int = 2, sign: str = "") -> str:
     """An interval as `mean [low, high]`, or a dash."""
     if interval is None:
         return "–"
-    mean, low, high = (f"{x:{sign}.{digits}f}".replace("-", "−") for x in (interval.mean, interval.low, interval.high))
+    mean, low, high = (f"{x:{sign}z.{digits}f}".replace("-", "−") for x in (interval.mean, interval.low, interval.high))
     return f"{mean} [{low}, {high}]"
 
 

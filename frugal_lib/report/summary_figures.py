@@ -1,4 +1,4 @@
-"""The figure that says it all: every score of the paper and of the book beside what knows nothing of the prompt."""
+"""Figures of chapter 5: every score beside what knows nothing of the prompt, and what copies of the test do."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from frugal_lib import published
 from frugal_lib.released import grid_at_16
 from frugal_lib.report.claims import Book
 from frugal_lib.report.controls import row_named
-from frugal_lib.report.figures import FLOOR, OURS, PAPER, STYLE
+from frugal_lib.report.doses import DoseResults, copies_in_file, effects, levels, measured_in_file
+from frugal_lib.report.figures import COLOURS, FLOOR, OURS, PAPER, STYLE, unique_handles
 from frugal_lib.report.sonnets import ScoreRow
+from frugal_lib.report.synthetic import SyntheticResults
+from frugal_lib.stats import Interval
 
 
 def paper_groups(book: Book) -> dict[str, list[float]]:
@@ -69,3 +72,56 @@ def draw_floors(axes: Axes, rows: Sequence[ScoreRow]) -> None:
         interval = row_named(rows, method).intervals["dev_chrf"]
         axes.axvspan(interval.low, interval.high, color=FLOOR, alpha=shade, lw=0, label=name)
     axes.axvline(row_named(rows, "floor-given").intervals["dev_chrf"].mean, color=FLOOR, ls="--", label="given lines")
+
+
+BASE_COLOURS = (OURS, COLOURS[2])
+NO_COPY = 0.5  # where zero stands on the axis of copies, which is logarithmic
+
+
+def doses_chart(found: DoseResults, book: SyntheticResults) -> Figure:
+    """Loss, chrF and lines word for word by copies in the lessons, a line a base; the shaded band is Flash's file."""
+    panels_of = (
+        (effects, "nats", "loss minus no copy, nats per token"),
+        (levels, "chrf", "chrF of the sonnet"),
+        (levels, "verbatim", "lines word for word, of 11"),
+    )
+    held = copies_in_file(book)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 3, figsize=(9.8, 4))
+        for axes, (values, measure, label) in zip(panels, panels_of, strict=True):
+            if held:
+                axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
+            for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
+                draw_doses(axes, values(records, measure), colour, f"ours, {base}")
+            copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
+            axes.set_ylabel(label)
+        for colour, base in zip(BASE_COLOURS, found.bases, strict=False):
+            told = measured_in_file(book, base)
+            panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
+        if held:
+            copied = {
+                r["id"]: r["chrf"] for r in book.generations.examples if r["model"] == "flash" and r["id"] in held
+            }
+            panels[1].plot([held[i] for i in copied], list(copied.values()), "D", color=PAPER, label="the paper, Flash")
+        figure.legend(*unique_handles(panels[1]), loc="outside upper left", ncols=5)
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def draw_doses(axes: Axes, curve: dict[int, Interval], colour, label: str) -> None:
+    """Means joined by a line, with 95 % bands."""
+    places = [copies or NO_COPY for copies in curve]
+    axes.plot(places, [i.mean for i in curve.values()], "-o", color=colour, ms=5, label=label)
+    axes.fill_between(
+        places, [i.low for i in curve.values()], [i.high for i in curve.values()], color=colour, alpha=0.2
+    )
+
+
+def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
+    """Numbers of copies on a logarithmic axis that has a place for none."""
+    ticks = sorted(set(copies))
+    axes.set_xscale("log")
+    axes.set_xticks([c or NO_COPY for c in ticks], [str(c) for c in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks))
+    axes.set_xlabel("copies in the lessons")
