@@ -47,10 +47,13 @@ from frugal_lib.profiles import load_profile
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-names = ("baseline", "lora", "quantization", "synthetic")
+names = ("baseline", "lora", "quantization", "synthetic", "controls")
 records = {name: chapters.records_of(name, settings, folder, seed, device) for name in names}
 book, rows = report.book_of(records), report.score_rows(records["baseline"])
+controls = records["controls"]
+doses = report.dose_results(controls)
 report.say("claims_count", report.claim_sentence(book))
+report.source_line(controls, folder, f"python -m frugal_lib sweep controls --profile {profile}")
 
 # %% [markdown]
 # ## The claims
@@ -62,7 +65,7 @@ report.keep("claims", report.table(report.claim_table(book)), "The claims of the
 report.say("claims_how", report.claim_how())
 
 # %%
-report.say("takeaways", report.takeaways(book, rows))
+report.say("takeaways", report.takeaways(book, rows, doses))
 
 # %% [markdown]
 # ## The floor under every score
@@ -73,15 +76,28 @@ report.say("takeaways", report.takeaways(book, rows))
 # %%
 report.show(report.floors_chart(book, rows), settings.figures_folder, "05_floors")
 
+# %%
+report.say("released_files", report.released_sentence(book))
+
 # %% [markdown]
 # ## How far chance moves a score
 #
-# One completion of one dev sonnet, on the base of chapter 1: how much of the variance of its chrF is the sonnet's, the
-# training seed's and that of sampling, and the standard deviation of the score of twelve sonnets that is left when one
-# model is trained once and samples once.
+# One completion of one dev sonnet: how much of the variance of its chrF is the sonnet's, the training seed's and that
+# of sampling, and the standard deviation of the score of twelve sonnets that is left when one model is trained once
+# and samples once.
 
 # %%
-report.table(report.variance_table(rows), "Standard deviation of chrF by source, share of the variance")
+report.table(report.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
+
+# %% [markdown]
+# Who looks at many such scores and reports the highest, reports luck. The best of so many draws of one and the same
+# thing, on average, and in brackets where 95 % of such bests lie:
+
+# %%
+report.table(report.luck_table(book, controls), "dev chrF of the best of so many draws")
+
+# %%
+report.say("luck", report.luck_sentence(book))
 
 # %% [markdown]
 # ## What twelve sonnets can show
@@ -93,6 +109,16 @@ report.table(report.variance_table(rows), "Standard deviation of chrF by source,
 report.table(report.release_table(book), "The paper's released generations against each other")
 
 # %% [markdown]
+# The same test on this book's models, whose scores are means over seeds and samples; and on the likelihood of the true
+# lines, which needs no samples:
+
+# %%
+report.table(report.exact_table(book), "This book's models against each other")
+
+# %%
+report.say("exact", report.exact_sentence(book))
+
+# %% [markdown]
 # How many sonnets a paired test would need to find the differences that the paper draws conclusions from, were they
 # real, at the spread between two of its released models:
 
@@ -100,10 +126,69 @@ report.table(report.release_table(book), "The paper's released generations again
 report.table(report.power_table(book), "Sonnets needed for 80 % power")
 
 # %% [markdown]
-# ## Metrics that can see
+# ## Held-out text in the lessons, dose by dose
 #
-# Full fine-tuning beside the base and beside random lines, on the test sonnets of chapter 1, by six measures; and how
-# many sonnets each of them would need to find that difference.
+# [Chapter 4](04_synthetic) finds dev and test sonnets in the file that the paper's best student learned from. How much
+# of that does it take? Here dev sonnets are put into clean lessons on purpose.
 
 # %%
-report.table(report.metric_table(rows), "What tells a tuned model from the base, and from random lines")
+report.say("doses", report.dose_sentence(doses))
+report.show(report.doses_chart(doses, book.synthetic), settings.figures_folder, "05_doses")
+
+# %%
+report.say("doses_file", report.file_sentence(doses, book.synthetic))
+
+# %%
+report.table(report.dose_table(doses, folder), "Copies of a dev sonnet in the lessons, and what becomes of it")
+
+# %% [markdown]
+# A copy of one sonnet does nothing for the others, and so the score of all twelve rises with the number of sonnets
+# that were copied:
+
+# %%
+report.table(report.number_table(doses, folder), "The same copies of more and more of the dev sonnets")
+
+# %%
+report.say("doses_how", report.dose_how(doses))
+
+# %% [markdown]
+# ## Measures that can see
+#
+# Full fine-tuning on the test sonnets beside what it should differ from, by six measures; and how many sonnets each of
+# them would need to find that difference four times in five. The last column is the severest: eleven lines on end by
+# Shakespeare, of another sonnet.
+
+# %%
+report.table(
+    report.metric_table(controls), "What tells a tuned model from the base, from random lines and from Shakespeare"
+)
+
+# %% [markdown]
+# ## Capacity
+#
+# The paper explains why Pro teaches worse by the size of GPT-2 Small. The takeaways on both of our bases, and the
+# larger minus the smaller:
+
+# %%
+report.table(report.capacity_table(book), "The three takeaways on two sizes")
+
+# %%
+report.say("capacity", report.capacity_sentence(book))
+
+# %% [markdown]
+# ## Checked against a first measurement
+#
+# Before the book was written its main figures were measured once with other code. Both are shown where they differ.
+
+# %%
+report.table(report.check_table(book, rows, controls), "Figures measured twice")
+
+# %% [markdown]
+# ## Spot check
+#
+# One run of this chapter, computed from scratch in this build and compared with its record.
+
+# %% tags=["remove-stderr"]
+then, now = chapters.spot_check("controls", controls, device)
+report.say("controls_spot", report.spot_sentence(then, now))
+report.table(report.spot_table(then, now))

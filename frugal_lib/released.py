@@ -148,16 +148,21 @@ def read_generations() -> list[dict]:
 
 
 def generation_metrics() -> dict[str, float]:
-    """Corpus chrF of each model's sonnets (`flash_dev_chrf`), and without the copies (`…_without_copies`)."""
-    metrics = {}
+    """Corpus chrF of each model's sonnets (`flash_dev_chrf`), and without the copies (`…_without_copies`).
+
+    Against the paper's edition, and against the other one (`…_public_domain`), to see what the spelling is worth.
+    """
+    metrics, known = {}, data.public_domain()
     for model, split in GENERATIONS:
-        pairs = [(text, sonnet.text) for sonnet, text in generated(model, split)]
-        rest = [pair for pair in pairs if score.sentence_chrf(*pair) < COPY]
-        name = f"{model}_{split}_chrf"
-        metrics |= {
-            name: score.chrf(*zip(*pairs, strict=True)),
-            f"{name}_without_copies": score.chrf(*zip(*rest, strict=True)),
-        }
+        found = generated(model, split)
+        other = [(text, known[OTHER_VERSIONS.get(sonnet.id, sonnet.id)].text) for sonnet, text in found]
+        for pairs, edition in (([(text, sonnet.text) for sonnet, text in found], ""), (other, "_public_domain")):
+            rest = [pair for pair in pairs if score.sentence_chrf(*pair) < COPY]
+            name = f"{model}_{split}_chrf"
+            metrics |= {
+                name + edition: score.chrf(*zip(*pairs, strict=True)),
+                f"{name}_without_copies{edition}": score.chrf(*zip(*rest, strict=True)),
+            }
     return metrics
 
 

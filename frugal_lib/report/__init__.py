@@ -1,8 +1,12 @@
 """Records → tables, figures and sentences of the book. Only this package knows matplotlib."""
 
+from frugal_lib.report.capacity import capacity_sentence, capacity_table
+from frugal_lib.report.chance import exact_sentence, exact_table, luck_sentence, luck_table, variance_table
+from frugal_lib.report.checks import check_table
 from frugal_lib.report.claims import book_of, claim_how, claim_sentence, claim_table
-from frugal_lib.report.controls import metric_table, power_table, release_table, takeaways, variance_table
+from frugal_lib.report.controls import metric_table, power_table, release_table, released_sentence, takeaways
 from frugal_lib.report.costs import cost_how, cost_table
+from frugal_lib.report.doses import dose_how, dose_results, dose_sentence, dose_table, file_sentence, number_table
 from frugal_lib.report.embedded import (
     PROSE,
     base_sentence,
@@ -72,7 +76,7 @@ from frugal_lib.report.sonnets import (
     spot_table,
 )
 from frugal_lib.report.steps import profile_table, step_chart, step_sentence, step_table, step_why
-from frugal_lib.report.summary_figures import floors_chart
+from frugal_lib.report.summary_figures import doses_chart, floors_chart
 from frugal_lib.report.synthetic import synthetic_results
 from frugal_lib.report.synthetic_figures import gains_chart, generations_chart, leak_chart, losses_by_number
 from frugal_lib.report.synthetic_tables import (
@@ -110,6 +114,9 @@ __all__ = [
     "best_of_sentence",
     "bits_table",
     "book_of",
+    "capacity_sentence",
+    "capacity_table",
+    "check_table",
     "chrf_by_rate",
     "chrf_table",
     "claim_how",
@@ -128,12 +135,20 @@ __all__ = [
     "detectable_table",
     "differing_sentence",
     "differing_table",
+    "dose_how",
+    "dose_results",
+    "dose_sentence",
+    "dose_table",
+    "doses_chart",
     "embedded_chart",
     "embedded_finding",
     "embedded_how",
     "embedded_source",
+    "exact_sentence",
+    "exact_table",
     "failures",
     "family_table",
+    "file_sentence",
     "finding",
     "floors_chart",
     "form_sentence",
@@ -163,9 +178,12 @@ __all__ = [
     "loss_by_format",
     "losses_by_number",
     "losses_by_rate",
+    "luck_sentence",
+    "luck_table",
     "metric_table",
     "module_table",
     "noise_table",
+    "number_table",
     "other_table",
     "overfit_table",
     "paraphrase_finding",
@@ -182,6 +200,7 @@ __all__ = [
     "recipe_search",
     "recipe_table",
     "release_table",
+    "released_sentence",
     "samples",
     "say",
     "score_chart",

@@ -1,24 +1,25 @@
-"""The controls of chapter 5: what a score's variance is made of, what twelve sonnets can show, which metrics see."""
+"""The controls of chapter 5: what twelve sonnets can show, which measures see, and what to take away from it all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from frugal_lib import published
+from frugal_lib.report.chance import NONE, cube
 from frugal_lib.report.claims import Book
+from frugal_lib.report.doses import DoseResults, came_back
 from frugal_lib.report.quantization import gap
 from frugal_lib.report.quantization_tables import ALIKE, heads
-from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, completion_scores, loss_matrix
+from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, loss_matrix
 from frugal_lib.report.synthetic_text import copies_sentence
-from frugal_lib.runs import Record
-from frugal_lib.stats import detectable_difference, mean_interval, needed_items, sign_flip_p, variance_parts
+from frugal_lib.runs import Record, Run
+from frugal_lib.stats import detectable_difference, mean_interval, needed_items, sign_flip_p
 
-PARTS = {"prompt": "prompt", "seed": "training seed", "both": "prompt × seed", "sample": "sample"}
 COPIED = 138  # the dev sonnet that the paper's student of Flash has by heart
-NONE = "–"
 
 
 def row_named(rows: Sequence[ScoreRow], method: str) -> ScoreRow:
@@ -26,30 +27,18 @@ def row_named(rows: Sequence[ScoreRow], method: str) -> ScoreRow:
     return next(row for row in rows if row.name == NAMES[method])
 
 
-def cube(records: Sequence[Record], split: str, column: str) -> np.ndarray:
-    """One score of every completion: [seeds, sonnets, samples]."""
-    return np.stack([completion_scores(record, split, column).to_numpy().T for record in records])
-
-
-def variance_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
-    """chrF of a completion of a dev sonnet: standard deviation by source, and that of the score of one run."""
-    lines = []
-    for method in ("full", "base"):
-        row = row_named(rows, method)
-        values = cube(row.records, "dev", "chrf")
-        if min(values.shape) < 2:
-            continue
-        parts = variance_parts(values)
-        shares = {PARTS[name]: f"{np.sqrt(part):.2f} ({100 * part / sum(parts.values()):.0f} %)"
-                  for name, part in parts.items()}  # fmt: skip
-        run = f"{one_run(parts, values.shape[1]):.2f}"
-        lines.append({"model": row.name} | shares | {"score of one run": run, "completions": f"{values.size:,}"})
-    return pd.DataFrame(lines).set_index("model") if lines else pd.DataFrame()
-
-
-def one_run(parts: dict[str, float], prompts: int) -> float:
-    """Standard deviation of the score of one training run with one sample a prompt, the prompts given."""
-    return float(np.sqrt(parts["seed"] + (parts["both"] + parts["sample"]) / prompts))
+def released_sentence(book: Book) -> str:
+    """Whether the numbers of the paper's released files come from these, or from our committed records of them."""
+    records = (book.lora.paper_record, book.quantization.zero_shot, book.synthetic.generations)
+    if all(record.metrics["from_file"] for record in records):
+        return (
+            "The paper's sweep, its zero-shot answers and its generations were read and scored by this book's code, "
+            "from the files as released."
+        )
+    return (
+        "The paper's released files cannot be had on this machine: what this book says of its sweep, its zero-shot "
+        "answers and its generations comes from the committed records of reading and scoring them elsewhere."
+    )
 
 
 def release_scores(book: Book) -> pd.DataFrame:
@@ -108,7 +97,7 @@ def power_table(book: Book) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("difference")
 
 
-def takeaways(book: Book, rows: Sequence[ScoreRow]) -> str:
+def takeaways(book: Book, rows: Sequence[ScoreRow], dosed: DoseResults) -> str:
     """What someone who tunes small models may take home, each with its number."""
     full, floor = (row_named(rows, method).intervals["dev_chrf"] for method in ("full", "floor-lines"))
     scores = paper_differences()
@@ -125,8 +114,8 @@ def takeaways(book: Book, rows: Sequence[ScoreRow]) -> str:
         f"it, were it real, takes {needed:,} sonnets, and there are twelve.",
         f"**Check generality with something that was trained.** Of untrained heads, {100 * np.mean(same >= ALIKE):.0f}"
         f" % give at least {100 * ALIKE:.0f} % of the pairs the same answer.",
-        f"**Look for the test set in synthetic data.** {copies_sentence(book.synthetic)} `python -m frugal_lib audit "
-        "SYNTHETIC --against HELDOUT` takes a second.",
+        f"**Look for the test set in synthetic data.** {copies_sentence(book.synthetic)}"
+        f"{came_back(dosed, book.synthetic)} `python -m frugal_lib audit SYNTHETIC --against HELDOUT` takes a second.",
     ]
     if four:
         scales = f"Loss over FP32 on `{base}`, nats per token: {'; '.join(four)}."
@@ -173,21 +162,40 @@ def enough(effect: float, spread: float) -> str:
     return f"{needed_items(effect, spread):,}"
 
 
-def metric_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
-    """What tells the tuned model from the base and from random lines, on test; and how many sonnets that takes."""
-    full, lines = row_named(rows, "full"), []
+OTHERS = {
+    "base": "the base",
+    "floor-lines": "random lines",
+    "floor-tail": "Shakespeare's lines of another sonnet",
+}
+
+
+def metric_table(records: Sequence[Record]) -> pd.DataFrame:
+    """What tells the tuned model from what it should differ from, on test; and how many sonnets that takes."""
+    by_method = {run.method: found for run, found in grouped(records)}
+    lines = []
     for name, values in METRICS.items():
-        line = {"metric": name}
-        for other in ("base", "floor-lines"):
-            row = row_named(rows, other)
-            if name in LIKELIHOODS and row.is_floor:
-                line |= {f"tuned − {row.name}": NONE, f"sonnets, {row.name}": NONE}
-                continue
-            gaps = values(full.records, "test") - values(row.records, "test").mean(axis=0)
-            mean, spread = float(gaps.mean()), float(gaps.mean(axis=0).std(ddof=1))
-            line |= {
-                f"tuned − {row.name}": cell(mean_interval(gaps), 3, "+"),
-                f"sonnets, {row.name}": enough(mean, spread),
-            }
+        tuned = values(by_method["full"], "test")
+        line = {"measure": name}
+        for method, other in OTHERS.items():
+            blind = name in LIKELIHOODS and method != "base"
+            line[f"tuned − {other}"] = NONE if blind else seen(tuned - values(by_method[method], "test").mean(axis=0))
         lines.append(line)
-    return pd.DataFrame(lines).set_index("metric")
+    return pd.DataFrame(lines).set_index("measure")
+
+
+def grouped(records: Sequence[Record]) -> list[tuple[Run, list[Record]]]:
+    """Runs of the first base and floors, on the edition of the floors, by what differs in no more than the seed."""
+    floors = [record for record in records if record.run.method.startswith("floor")]
+    edition = floors[0].run.edition
+    first = next(record.run.base for record in records if record.run.method == "base")
+    mine = [r for r in records if r.run.edition == edition and not r.run.teacher and r.run.base in ("", first)]
+    kinds: dict[Run, list[Record]] = {}
+    for record in (r for r in mine if r.status == "ok"):
+        kinds.setdefault(replace(record.run, seed=0), []).append(record)
+    return list(kinds.items())
+
+
+def seen(gaps: np.ndarray) -> str:
+    """A difference with its interval, and how many sonnets a test needs to find it: [seeds, sonnets] in."""
+    mean, spread = float(gaps.mean()), float(gaps.mean(axis=0).std(ddof=1))
+    return f"{cell(mean_interval(gaps), 3, '+')} · {enough(mean, spread)} sonnets"

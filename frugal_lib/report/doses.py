@@ -147,8 +147,8 @@ def measured_in_file(book: SyntheticResults, base: str) -> dict[int, float]:
     }
 
 
-def dose_sentence(found: DoseResults, book: SyntheticResults) -> str:
-    """What doses do, and where on the curve the released file of Flash lies."""
+def dose_sentence(found: DoseResults) -> str:
+    """What doses do to loss, chrF and the lines that come back."""
     parts = []
     for base, records in found.ladders.items():
         falls, verbatim, chrf = effects(records, "nats"), levels(records, "verbatim"), levels(records, "chrf")
@@ -157,9 +157,11 @@ def dose_sentence(found: DoseResults, book: SyntheticResults) -> str:
         most = max(falls)
         first = next((c for c, interval in falls.items() if interval.high < 0), None)
         seen = f"from {copies_word(first)} on the loss falls beyond doubt" if first else "no dose shows in the loss"
+        risen = next((c for c, interval in effects(records, "chrf").items() if interval.low > 0), None)
+        seen += f", from {copies_word(risen)} on chrF rises" if risen else ", chrF shows none of it"
         parts.append(
-            f"on `{base}` {seen}, and at {most} copies by {cell(falls[most], 2, '+')} nats per token, with "
-            f"{verbatim[most].mean:.1f} of 11 lines word for word and a chrF of {chrf[most].mean:.1f} "
+            f"on `{base}` {seen}; at {copies_word(most)} the loss is {cell(falls[most], 2, '+')} nats per token, "
+            f"{verbatim[most].mean:.1f} of 11 lines come back word for word, and chrF is {chrf[most].mean:.1f} "
             f"({chrf[0].mean:.1f} without a copy)"
         )
     return ("Copies of held-out sonnets in the lessons: " + "; ".join(parts) + ".") if parts else "No dose was run."
@@ -209,6 +211,21 @@ def copied_scores(book: SyntheticResults) -> str:
     """Which of the paper's generations are copies, with their chrF."""
     rows = [row for row in book.generations.examples if row["model"] == "flash" and row["chrf"] >= released.COPY]
     return ", ".join(f"{row['id']} with a chrF of {row['chrf']:.0f}" for row in rows)
+
+
+def came_back(found: DoseResults, book: SyntheticResults) -> str:
+    """What so many copies as the released file of Flash holds bring back, in a sentence of our own doses."""
+    held = copies_in_file(book)
+    if not (held and found.bases):
+        return ""
+    base = found.bases[0]
+    verbatim, chrf = (levels(found.ladders[base], measure) for measure in ("verbatim", "chrf"))
+    dose = min(verbatim, key=lambda copies: abs(copies - np.mean(list(held.values()))))
+    return (
+        f" With {copies_word(dose)} of a sonnet in {found.ladders[base][0].run.items} lessons, `{base}` writes "
+        f"{verbatim[dose].mean:.0f} of its 11 lines word for word and its chrF is {chrf[dose].mean:.0f} instead of "
+        f"{chrf[0].mean:.0f}."
+    )
 
 
 def dose_how(found: DoseResults) -> str:
