@@ -142,8 +142,7 @@ report.say("doses_file", report.file_sentence(doses, book.synthetic))
 report.table(report.dose_table(doses, folder), "Copies of a dev sonnet in the lessons, and what becomes of it")
 
 # %% [markdown]
-# A copy of one sonnet does nothing for the others, and so the score of all twelve rises with the number of sonnets
-# that were copied:
+# The same number of copies of more and more sonnets: what it does to these, to the others, and to the score of all.
 
 # %%
 report.table(report.number_table(doses, folder), "The same copies of more and more of the dev sonnets")
@@ -178,7 +177,8 @@ report.say("capacity", report.capacity_sentence(book))
 # %% [markdown]
 # ## Checked against a first measurement
 #
-# Before the book was written its main figures were measured once with other code. Both are shown where they differ.
+# Before the book was written its main figures were measured once with other code. Both are shown, with their spread or
+# a unit of the last digit, and where they disagree, why.
 
 # %%
 report.table(report.check_table(book, rows, controls), "Figures measured twice")

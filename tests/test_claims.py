@@ -2,13 +2,12 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 from test_report import made_of_all_chapters
 
 from frugal_lib import chapters, report
 from frugal_lib.report.claims import CLAIMS, judged
-from frugal_lib.report.controls import METRICS, cube, one_run, paper_differences
+from frugal_lib.report.controls import METRICS, paper_differences
 from frugal_lib.report.summary_figures import our_groups, paper_groups
 
 
@@ -71,21 +70,22 @@ def test_the_floors_chart_has_every_score(records):
 
 def test_controls_are_tables_of_numbers(records):
     found = records()
-    book, rows = report.book_of(found), report.score_rows(found["baseline"])
-    assert set(report.metric_table(rows).index) == set(METRICS)
+    book = report.book_of(found)
+    assert set(report.metric_table(found["controls"]).index) == set(METRICS)
     assert len(report.power_table(book)) == len(paper_differences()) == 6
     assert len(report.release_table(book)) == 3
 
 
-def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
-    rng = np.random.default_rng(0)
-    parts = {"seed": 0.25, "prompt": 9.0, "both": 1.0, "sample": 4.0}
-    prompts = 3 * rng.normal(size=12)
-    runs = [(0.5 * rng.normal() + prompts + rng.normal(size=12) + 2 * rng.normal(size=12)).mean() for _ in range(4000)]
-    assert one_run(parts, 12) == pytest.approx(np.std(runs), rel=0.05)
+def test_a_measure_that_shakespeare_cannot_be_told_by_says_so(records):
+    table = report.metric_table(records()["controls"])
+    for other in ("random lines", "Shakespeare's lines of another sonnet"):
+        assert table.loc["nats per token", f"tuned − {other}"] == "–"
+        assert table.loc["chrF, whole sonnet", f"tuned − {other}"].startswith("−")
 
 
-def test_a_cube_has_seeds_sonnets_and_samples(records):
-    rows = report.score_rows(records()["baseline"])
-    full = next(row for row in rows if row.name == "full fine-tuning")
-    assert cube(full.records, "dev", "chrf").shape == (3, 12, 2)
+def test_the_first_page_says_what_copies_bring_back(records):
+    found = records()
+    book, rows = report.book_of(found), report.score_rows(found["baseline"])
+    text = report.takeaways(book, rows, report.dose_results(found["controls"]))
+    assert "1,761 sonnets" in text or "sonnets, and there are twelve" in text
+    assert text.count("\n- **") == 4

@@ -10,7 +10,7 @@ from test_report_quantization import fake as fake_quantized
 from test_report_synthetic import fake as fake_student
 from test_steps import row
 
-from frugal_lib import chapters, choose, quantization, report, yardsticks
+from frugal_lib import chapters, choose, doses, quantization, report, yardsticks
 from frugal_lib.data import Sonnet
 from frugal_lib.profiles import load_profile
 from frugal_lib.report.figures import CAPTIONS
@@ -54,11 +54,29 @@ def fake_any(run):
     return fake_record(run, SCORES[run.method], RATES.get(run.learning_rate, 2.2) if run.base else None)
 
 
+def fake_control(run):
+    """A record of chapter 5: of dosed students, each copy of a dev sonnet is worth 0.2 nats, 2 chrF and a line."""
+    if not run.teacher:
+        return fake_record(run, {"floor-tail": 41.5}.get(run.method) or SCORES[run.method], 2.0 if run.base else None)
+    record = fake_record(run, 40, 2.0)
+    copies = doses.deal(run, [Sonnet(132 + i, ()) for i in range(12)])
+    rows = []
+    for one in record.examples:
+        mine = {"copies": copies[one["id"]] if one["split"] == "dev" else 0}
+        if one["kind"] == "likelihood":
+            mine["nll"] = one["nll"] - 0.2 * mine["copies"] * one["tokens"]
+        else:
+            mine |= {"chrf": one["chrf"] + 2 * mine["copies"], "verbatim": min(11, mine["copies"])}
+        rows.append(one | mine)
+    return dataclasses.replace(record, examples=rows)
+
+
 FAKES = {
     "baseline": lambda run: fake_any(run),
     "lora": lambda run: fake_lora(run, 3.0),
     "quantization": lambda run: fake_quantized(run, {}, {}),
     "synthetic": lambda run: fake_student(run, {}),
+    "controls": fake_control,
 }
 
 
@@ -155,13 +173,15 @@ def drawn_of_chapter_3(monkeypatch):
 
 def drawn_of_chapters_4_and_5(monkeypatch):
     """The figures of chapters 4 and 5 from made-up records."""
-    book = report.book_of(made_of_all_chapters(lambda record: record))
+    records = made_of_all_chapters()
+    book, dosed = report.book_of(records), report.dose_results(records["controls"])
     rows = report.score_rows(chapters.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs]))
     return {
         "04_gains": lambda: report.gains_chart(book.synthetic),
         "04_losses": lambda: report.losses_by_number(book.synthetic),
         "04_generations": lambda: report.generations_chart(book.synthetic),
         "04_leak": lambda: report.leak_chart(book.synthetic),
+        "05_doses": lambda: report.doses_chart(dosed, book.synthetic),
         "05_floors": lambda: report.floors_chart(book, rows),
     }
 

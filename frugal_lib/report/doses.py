@@ -154,17 +154,32 @@ def dose_sentence(found: DoseResults) -> str:
         falls, verbatim, chrf = effects(records, "nats"), levels(records, "verbatim"), levels(records, "chrf")
         if not falls:
             continue
-        most = max(falls)
-        first = next((c for c, interval in falls.items() if interval.high < 0), None)
-        seen = f"from {copies_word(first)} on the loss falls beyond doubt" if first else "no dose shows in the loss"
-        risen = next((c for c, interval in effects(records, "chrf").items() if interval.low > 0), None)
-        seen += f", from {copies_word(risen)} on chrF rises" if risen else ", chrF shows none of it"
+        most, rises = max(falls), effects(records, "chrf")
+        told = [
+            f"{name} changes {copies_from(start)}" if start else f"{name} does not change beyond doubt"
+            for name, start in (("the loss", shown_from(falls)), ("chrF", shown_from(rises)))
+        ]
         parts.append(
-            f"on `{base}` {seen}; at {copies_word(most)} the loss is {cell(falls[most], 2, '+')} nats per token, "
-            f"{verbatim[most].mean:.1f} of 11 lines come back word for word, and chrF is {chrf[most].mean:.1f} "
-            f"({chrf[0].mean:.1f} without a copy)"
+            f"on `{base}` {' and '.join(told)}; at {copies_word(most)} the loss is {cell(falls[most], 2, '+')} nats "
+            f"per token, {verbatim[most].mean:.1f} of 11 lines come back word for word, and chrF is "
+            f"{chrf[most].mean:.1f} ({chrf[0].mean:.1f} without a copy)"
         )
     return ("Copies of held-out sonnets in the lessons: " + "; ".join(parts) + ".") if parts else "No dose was run."
+
+
+def shown_from(curve: dict[int, Interval]) -> int | None:
+    """The smallest number of copies from which on every interval leaves out zero."""
+    seen = None
+    for copies in sorted(curve, reverse=True):
+        if curve[copies].low <= 0 <= curve[copies].high:
+            break
+        seen = copies
+    return seen
+
+
+def copies_from(copies: int) -> str:
+    """From which number of copies on, in words."""
+    return f"from {copies_word(copies)} on"
 
 
 def copies_word(copies: int) -> str:
@@ -180,7 +195,7 @@ def file_sentence(found: DoseResults, book: SyntheticResults) -> str:
     amounts = ", ".join(f"{number} {copies:.1f}" for number, copies in sorted(held.items()))
     measured = []
     for base in found.bases:
-        nearest = {n: near(effects(found.ladders[base], "nats"), held[n]) for n in held}
+        nearest = {n: from_curve(effects(found.ladders[base], "nats"), held[n]) for n in held}
         told = [
             f"{number} {signed(value)} (curve: {signed(nearest[number])})"
             for number, value in sorted(measured_in_file(book, base).items())
@@ -194,7 +209,7 @@ def file_sentence(found: DoseResults, book: SyntheticResults) -> str:
     )
 
 
-def near(curve: dict[int, Interval], copies: float) -> float | None:
+def from_curve(curve: dict[int, Interval], copies: float) -> float | None:
     """The curve's value at a number of copies, between doses on the scale of their logarithms; None off the curve."""
     doses_run = sorted(curve)
     if not doses_run or not doses_run[0] <= copies <= doses_run[-1]:
