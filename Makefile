@@ -36,7 +36,7 @@ notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .p
 # Smoke runs everything live: its records are made anew whenever something changed.
 $(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
 	@mkdir -p $(@D)
-	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS)/$(shell echo $* | cut -d_ -f2-))
+	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS)/$(subst what_breaks,controls,$(shell echo $* | cut -d_ -f2-)))
 	@rm -f $(@:.ipynb=.failed.ipynb)
 	@$(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
