@@ -52,6 +52,7 @@ records = {name: chapters.records_of(name, settings, folder, seed, device) for n
 book, rows = report.book_of(records), report.score_rows(records["baseline"])
 controls = records["controls"]
 doses = report.dose_results(controls)
+report.say("answers", report.answers(book, rows))
 report.say("claims_count", report.claim_sentence(book))
 report.source_line(controls, folder, f"python -m frugal_lib sweep controls --profile {profile}")
 

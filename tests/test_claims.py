@@ -89,3 +89,20 @@ def test_the_first_page_says_what_copies_bring_back(records):
     text = report.takeaways(book, rows, report.dose_results(found["controls"]))
     assert "1,761 sonnets" in text or "sonnets, and there are twelve" in text
     assert text.count("\n- **") == 4
+
+
+def test_the_first_page_answers_the_three_takeaways_with_verdicts_from_records(records):
+    found = records()
+    text = report.answers(report.book_of(found), report.score_rows(found["baseline"]))
+    lines = text.splitlines()
+    assert len(lines) == 3
+    for takeaway, line in zip(("LoRA matches", "Quantization keeps", "A stronger teacher"), lines, strict=True):
+        assert takeaway in line and "`micro`" in line
+    assert "both of them within" in lines[0] and "46.60" in lines[2]
+
+
+def test_a_profile_without_geminis_teachers_has_two_answers(records):
+    found = records()
+    found["synthetic"] = [r for r in found["synthetic"] if r.run.teacher not in ("flash", "pro")]
+    text = report.answers(report.book_of(found), report.score_rows(found["baseline"]))
+    assert len(text.splitlines()) == 2 and "stronger teacher" not in text

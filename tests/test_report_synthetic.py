@@ -33,7 +33,8 @@ def fake(run, extra):
                 ("flash", "dev", range(132, 144)), ("flash", "test", range(145, 157)),
             ) for i in ids
         ]  # fmt: skip
-        metrics = {f"{m}_{s}_chrf_without_copies": 41.0 for m, s in (("flash", "dev"), ("flash", "test"))}
+        splits = (("flash", "dev"), ("flash", "test"))
+        metrics = {f"{m}_{s}_chrf{end}": 41.0 for m, s in splits for end in ("", "_without_copies")}
         return Record(run, "ok", metrics, rows, [], ENVIRONMENT)
     own = LOSS[run.teacher] + extra.get((run.teacher, run.items, run.selection), 0.0) if run.learning_rate else 3.2
     examples = []

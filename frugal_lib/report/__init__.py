@@ -1,5 +1,6 @@
 """Records → tables, figures and sentences of the book. Only this package knows matplotlib."""
 
+from frugal_lib.report.answers import answers
 from frugal_lib.report.capacity import capacity_sentence, capacity_table
 from frugal_lib.report.chance import exact_sentence, exact_table, luck_sentence, luck_table, variance_table
 from frugal_lib.report.checks import check_table
@@ -108,6 +109,7 @@ __all__ = [
     "agreement_chart",
     "agreement_table",
     "alpha_table",
+    "answers",
     "balanced_table",
     "base_sentence",
     "best_of_chart",

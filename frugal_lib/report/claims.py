@@ -180,9 +180,11 @@ def claim_sentence(book: Book) -> str:
     """How many claims stand on how many bases."""
     words = [verdict.verdict for _, told in judged(book) for verdict in told]
     counts = ", ".join(f"**{words.count(word)} {word}**" for word in MARKS)
+    sizes = {base: book.quantization.full(base).fact("parameters") / 1e6 for base in book.bases}
+    bases = " and ".join(f"`{base}` ({size:.1f} M parameters)" for base, size in sizes.items())
     return (
-        f"{len(judged(book))} claims of the paper, tested on {' and '.join(f'`{base}`' for base in book.bases)}: of "
-        f"{len(words)} verdicts, {counts}."
+        f"{len(judged(book))} claims of the paper, tested on small GPT-2 models of our own, {bases}: of {len(words)} "
+        f"verdicts, {counts}."
     )
 
 

@@ -15,6 +15,7 @@ from frugal_lib.report.doses import DoseResults, came_back
 from frugal_lib.report.quantization import gap
 from frugal_lib.report.quantization_tables import ALIKE, heads
 from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, loss_matrix
+from frugal_lib.report.synthetic import TEACHER_NAMES
 from frugal_lib.report.synthetic_text import copies_sentence
 from frugal_lib.runs import Record, Run
 from frugal_lib.stats import detectable_difference, mean_interval, needed_items, sign_flip_p
@@ -54,7 +55,7 @@ def release_table(book: Book) -> pd.DataFrame:
         differences = scores[one] - scores[other]
         kept = differences.drop(COPIED)
         lines.append({
-            "difference, dev": f"{one} − {other}",
+            "difference, dev": f"{TEACHER_NAMES.get(one, one)} − {TEACHER_NAMES.get(other, other)}",
             "chrF": cell(mean_interval(differences.to_numpy()), 2, "+"),
             "p": f"{sign_flip_p(differences):.3f}",
             f"without {COPIED}": cell(mean_interval(kept.to_numpy()), 2, "+"),
@@ -100,9 +101,8 @@ def power_table(book: Book) -> pd.DataFrame:
 def takeaways(book: Book, rows: Sequence[ScoreRow], dosed: DoseResults) -> str:
     """What someone who tunes small models may take home, each with its number."""
     full, floor = (row_named(rows, method).intervals["dev_chrf"] for method in ("full", "floor-lines"))
-    scores = paper_differences()
-    smallest = min(scores, key=lambda name: abs(scores[name]))
-    needed = needed_items(scores[smallest], release_spread(book))
+    name, value = next(iter(paper_differences().items()))
+    needed = needed_items(value, release_spread(book))
     base = book.quantization.bases[0]
     arms = [book.quantization.arm(base, "full", name) for name in ("int4-tensor", "nf4")]
     four = [f"{arm.name} {cell(gap(arm, book.quantization.full(base), 'test'), 3, '+')}" for arm in arms if arm]
@@ -110,7 +110,7 @@ def takeaways(book: Book, rows: Sequence[ScoreRow], dosed: DoseResults) -> str:
     lines = [
         f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(floor)} on dev, "
         f"full fine-tuning {cell(full)}.",
-        f"**Ask how small a difference the test set can show.** {smallest} is {signed(scores[smallest])} chrF: to find "
+        f"**Ask how small a difference the test set can show.** {name} is {signed(value)} chrF: to find "
         f"it, were it real, takes {needed:,} sonnets, and there are twelve.",
         f"**Check generality with something that was trained.** Of untrained heads, {100 * np.mean(same >= ALIKE):.0f}"
         f" % give at least {100 * ALIKE:.0f} % of the pairs the same answer.",

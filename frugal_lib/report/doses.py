@@ -13,7 +13,7 @@ from frugal_lib import doses, released
 from frugal_lib.data import GIVEN_LINES
 from frugal_lib.report.html import linked
 from frugal_lib.report.sonnets import cell
-from frugal_lib.report.synthetic import SyntheticResults, by_sonnet
+from frugal_lib.report.synthetic import TEACHER_NAMES, SyntheticResults, by_sonnet
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, mean_interval
 
@@ -192,20 +192,22 @@ def file_sentence(found: DoseResults, book: SyntheticResults) -> str:
     held = copies_in_file(book)
     if not held:
         return "The released file of Flash is not part of this profile."
-    amounts = ", ".join(f"{number} {copies:.1f}" for number, copies in sorted(held.items()))
+    amounts = ", ".join(f"{copies:.1f} copies of {number}" for number, copies in sorted(held.items()))
     measured = []
     for base in found.bases:
-        nearest = {n: from_curve(effects(found.ladders[base], "nats"), held[n]) for n in held}
-        told = [
-            f"{number} {signed(value)} (curve: {signed(nearest[number])})"
-            for number, value in sorted(measured_in_file(book, base).items())
-            if nearest[number] is not None
-        ]
-        measured += [f"on `{base}` {', '.join(told)}"] if told else []
-    effect = f" Their loss for long students of that very file: {'; '.join(measured)} nats per token." * bool(measured)
+        curve = effects(found.ladders[base], "nats")
+        for number, value in sorted(measured_in_file(book, base).items()):
+            expected = from_curve(curve, held[number])
+            beside = f" (the curve says {signed(expected)})" if expected is not None else ""
+            measured.append(f"{number} {signed(value)}{beside}")
+    effect = (
+        f" With that very file as lessons, as long, loss changes by so many nats per token: {', '.join(measured)}."
+        if measured
+        else ""
+    )
     return (
-        f"The released file of Flash holds as many lines of held-out sonnets as so many copies: {amounts}.{effect} The "
-        f"paper's own student of it, trained for up to twenty epochs, wrote {copied_scores(book)}."
+        f"In lines, the released file of Flash holds {amounts}.{effect} The paper's own student of it, trained for up "
+        f"to twenty epochs, wrote {copied_scores(book)}."
     )
 
 
@@ -225,7 +227,8 @@ def signed(value: float) -> str:
 def copied_scores(book: SyntheticResults) -> str:
     """Which of the paper's generations are copies, with their chrF."""
     rows = [row for row in book.generations.examples if row["model"] == "flash" and row["chrf"] >= released.COPY]
-    return ", ".join(f"{row['id']} with a chrF of {row['chrf']:.0f}" for row in rows)
+    names = {i: f"{i} (a version of {released.OTHER_VERSIONS[i]})" for i in released.OTHER_VERSIONS}
+    return ", ".join(f"{names.get(row['id'], row['id'])} with a chrF of {row['chrf']:.0f}" for row in rows)
 
 
 def came_back(found: DoseResults, book: SyntheticResults) -> str:
@@ -250,8 +253,8 @@ def dose_how(found: DoseResults) -> str:
         return ""
     run = records[0].run
     return (
-        f"*How it was measured.* {run.items} lessons of {run.teacher} without held-out text, beside the training "
-        f"sonnets; of these lessons so many were replaced by copies of dev sonnets, all lines of them, the "
+        f"*How it was measured.* {run.items} lessons by {TEACHER_NAMES[run.teacher]} without held-out text, beside the "
+        f"training sonnets; of these lessons so many were replaced by copies of dev sonnets, all lines of them, the "
         f"{GIVEN_LINES} given ones too. {run.epochs} epochs at a rate of {run.learning_rate:g}, batch size "
         f"{run.batch_size}, the last weights kept. In {len(records)} runs the dev sonnets change places, so that each "
         f"is compared with itself; intervals are over sonnets. {run.samples} samples a prompt."

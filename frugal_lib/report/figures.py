@@ -35,6 +35,7 @@ STYLE = {
 }
 
 
+LEAST = 0.62  # of its size to which a figure shrinks on a phone; below it scrolls sideways, so that it can be read
 CAPTIONS = {
     "01_scores": "Score and likelihood of each method, with 95 % intervals. Filled: dev; open: test. The grey band is "
     "the interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
@@ -96,7 +97,8 @@ def show(figure: Figure, folder: Path, name: str) -> None:
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
     note = escape(CAPTIONS[name])
-    picture = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{note}"', 1)
+    narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
+    picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)
 
 

@@ -52,7 +52,7 @@ def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
     groups = [(name, values, PAPER) for name, values in paper_groups(book).items()]
     groups += [(name, values, OURS) for name, values in our_groups(book, rows).items()]
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(9.5, 4.8))
+        figure, axes = plt.subplots(figsize=(5.8, 4.8))
         for y, (_, values, colour) in enumerate(reversed(groups)):
             axes.plot(values, [y] * len(values), "o", color=colour, ms=6, alpha=0.45, mec="none")
         draw_floors(axes, rows)
@@ -61,7 +61,7 @@ def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
         for colour, label in ((PAPER, "the paper"), (OURS, "ours")):
             axes.plot([], [], "o", color=colour, label=label)
         axes.set_xlabel("dev chrF over the whole sonnet")
-        figure.legend(loc="outside upper left", ncols=5)
+        figure.legend(loc="outside upper left", ncols=3)
         figure.set_layout_engine("constrained")
     return figure
 
@@ -92,7 +92,8 @@ def doses_chart(found: DoseResults, book: SyntheticResults) -> Figure:
             if held:
                 axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
             for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
-                draw_doses(axes, values(records, measure), colour, f"ours, {base}")
+                start = {0: Interval(0, 0, 0, 1, 0)} if values is effects else {}
+                draw_doses(axes, start | values(records, measure), colour, f"ours, {base}")
             copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
             axes.set_ylabel(label)
         for colour, base in zip(BASE_COLOURS, found.bases, strict=False):

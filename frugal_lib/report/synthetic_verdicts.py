@@ -44,7 +44,7 @@ def stronger_is_not_better(found: SyntheticResults, base: str, selection: str) -
         f"dev chrF with 1,000: {scores}",
         f"test loss by teacher, stronger − weaker: {'; '.join(parts)} nats per token",
         order_words(list(gaps.values())),
-        "; ".join(parts),
+        f"{parts[pairs.index(max(gaps, key=lambda pair: gaps[pair].low))]} nats",  # the pair nearest to such an order
     )
 
 
