@@ -159,9 +159,7 @@ report.say("doses_how", report.dose_how(doses))
 # Shakespeare, of another sonnet.
 
 # %%
-report.table(
-    report.metric_table(controls), "What tells a tuned model from the base, from random lines and from Shakespeare"
-)
+report.table(report.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
 
 # %% [markdown]
 # ## Capacity

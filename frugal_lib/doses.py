@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from frugal_lib import generate
 from frugal_lib.audit import folded
 from frugal_lib.data import Sonnet
+from frugal_lib.profiles import DOSES
 from frugal_lib.runs import Run
-
-PATTERN = r"(\d+x\d+(\+\d+x\d+)*)?"
 
 
 def parse(doses: str) -> list[int]:
@@ -20,7 +19,7 @@ def parse(doses: str) -> list[int]:
     Raises:
         ValueError: it does not read so.
     """
-    if not re.fullmatch(PATTERN, doses):
+    if not re.fullmatch(DOSES, doses):
         raise ValueError(f"doses {doses!r} cannot be read; write copies x sonnets, such as 8x1 or 1x2+16x2.")
     pairs = [tuple(map(int, part.split("x"))) for part in doses.split("+") if part]
     return [copies for copies, sonnets in pairs for _ in range(sonnets)]

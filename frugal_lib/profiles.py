@@ -9,10 +9,9 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from frugal_lib import doses
-
 FOLDER = Path(__file__).parent / "profiles"
 ROOT = Path(__file__).parents[1]
+DOSES = r"(\d+x\d+(\+\d+x\d+)*)?"  # copies x sonnets, joined by +; none is no copy at all
 STRICT = ConfigDict(extra="forbid", strict=False)
 
 
@@ -181,7 +180,7 @@ class DoseGrid:
 
     teacher: Literal["flash-lite", "offline"]
     items: int
-    doses: dict[Annotated[str, Field(pattern=rf"^{doses.PATTERN}$")], int]
+    doses: dict[Annotated[str, Field(pattern=rf"^{DOSES}$")], int]
     learning_rate: float
     batch_size: int
     epochs: int

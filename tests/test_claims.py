@@ -98,7 +98,7 @@ def test_the_first_page_answers_the_three_takeaways_with_verdicts_from_records(r
     assert len(lines) == 3
     for takeaway, line in zip(("LoRA matches", "Quantization keeps", "A stronger teacher"), lines, strict=True):
         assert takeaway in line and "`micro`" in line
-    assert "both of them within" in lines[0] and "46.60" in lines[2]
+    assert "neither of them within" in lines[0] and "46.60" in lines[2]  # these floors are narrower
 
 
 def test_a_profile_without_geminis_teachers_has_two_answers(records):
