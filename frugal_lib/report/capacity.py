@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from frugal_lib.report.chance import Comparison, comparisons
+from frugal_lib.report.chance import Comparison, comparisons, loss_gap, test_loss
 from frugal_lib.report.claims import Book
-from frugal_lib.report.sonnets import cell, loss_matrix, paired
-from frugal_lib.stats import Interval, mean_interval
+from frugal_lib.report.sonnets import cell, interaction
+from frugal_lib.stats import Interval
 
 
 def matched_comparisons(book: Book) -> list[tuple[Comparison, Comparison]]:
@@ -23,17 +23,9 @@ def matched_comparisons(book: Book) -> list[tuple[Comparison, Comparison]]:
     return [(one, others[kind(one)]) for one in large if kind(one) in others]
 
 
-def loss_gap(comparison: Comparison) -> Interval:
-    """Test loss of the first minus the second, paired by sonnet and seed."""
-    return paired(comparison.first, comparison.second, lambda records: loss_matrix(records, "test", "tokens"))
-
-
-def interaction(one: Comparison, other: Comparison) -> Interval:
-    """The difference of two differences in test loss, paired by sonnet and by seed."""
-    sides = (one.first, one.second, other.first, other.second)
-    seeds = min(len(side) for side in sides)
-    first, second, third, fourth = (loss_matrix(side[:seeds], "test", "tokens") for side in sides)
-    return mean_interval((first - second) - (third - fourth))
+def capacity_gap(one: Comparison, other: Comparison) -> Interval:
+    """What the comparison says on the larger base, in test loss, minus what it says on the smaller."""
+    return interaction((one.first, one.second, other.first, other.second), test_loss)
 
 
 def verdict(difference: Interval) -> str:
@@ -51,7 +43,7 @@ def capacity_table(book: Book) -> pd.DataFrame:
     large, small = book.bases[0], book.bases[-1]
     lines = []
     for one, other in pairs:
-        gap = interaction(one, other)
+        gap = capacity_gap(one, other)
         lines.append({
             "test loss, nats per token": one.name if one.name == other.name else f"{one.name} ({other.name})",
             large: cell(loss_gap(one), 3, "+"),
@@ -68,7 +60,7 @@ def capacity_sentence(book: Book) -> str:
     if not pairs:
         return "This profile has one base, which says nothing of capacity."
     large, small = (records[0].metrics["parameters"] for records in (pairs[0][0].second, pairs[0][1].second))
-    shown = [one.name for one, other in pairs if verdict(interaction(one, other)) != "no difference to be seen"]
+    shown = [one.name for one, other in pairs if verdict(capacity_gap(one, other)) != "no difference to be seen"]
     names = "; ".join(shown) if shown else "none"
     return (
         f"`{book.bases[0]}` has {large / 1e6:.1f} M parameters, `{book.bases[-1]}` {small / 1e6:.1f} M. Of "

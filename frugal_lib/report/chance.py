@@ -14,7 +14,7 @@ from frugal_lib.report.claims import Book
 from frugal_lib.report.html import linked
 from frugal_lib.report.sonnets import cell, chrf_matrix, completion_scores, loss_matrix, paired
 from frugal_lib.runs import Record
-from frugal_lib.stats import best_quantile, expected_best, sign_flip_p, variance_parts
+from frugal_lib.stats import Interval, best_quantile, expected_best, sign_flip_p, variance_parts
 
 PARTS = {"prompt": "prompt", "seed": "training seed", "both": "prompt × seed", "sample": "sample"}
 METHODS = {"full": "full fine-tuning", "base": "base, not fine-tuned"}
@@ -127,6 +127,16 @@ def comparisons(book: Book, base: str) -> list[Comparison]:
     return [Comparison(name, base, tuple(one), tuple(other)) for name, one, other in found]
 
 
+def test_loss(records: Sequence[Record]) -> np.ndarray:
+    """Nats per token on the true lines of the test sonnets: [seeds, sonnets]."""
+    return loss_matrix(records, "test", "tokens")
+
+
+def loss_gap(comparison: Comparison) -> Interval:
+    """Test loss of the first minus the second, paired by sonnet and seed."""
+    return paired(comparison.first, comparison.second, test_loss)
+
+
 def by_sonnet(comparison: Comparison, measure: str, split: str) -> np.ndarray:
     """Differences in a measure (`chrf` or `nats`), averaged over samples and seeds: [sonnets]."""
 
@@ -142,13 +152,12 @@ def exact_table(book: Book) -> pd.DataFrame:
     lines = []
     for comparison in (c for base in book.bases for c in comparisons(book, base)):
         scores, losses = by_sonnet(comparison, "chrf", "dev"), by_sonnet(comparison, "nats", "test")
-        gap = paired(comparison.first, comparison.second, lambda records: loss_matrix(records, "test", "tokens"))
         lines.append({
             "base": comparison.base,
             "difference": comparison.name,
             "dev chrF": f"{scores.mean():+.2f}".replace("-", "−"),
             "p, chrF": f"{sign_flip_p(scores):.3f}",
-            "test loss, nats per token": cell(gap, 3, "+"),
+            "test loss, nats per token": cell(loss_gap(comparison), 3, "+"),
             "p, loss": f"{sign_flip_p(losses):.3f}",
         })  # fmt: skip
     return pd.DataFrame(lines).set_index("base")
@@ -159,9 +168,10 @@ def exact_sentence(book: Book) -> str:
     found = [c for base in book.bases for c in comparisons(book, base)]
     seen = {m: sum(sign_flip_p(by_sonnet(c, m, split)) <= 0.05 for c in found)
             for m, split in (("chrf", "dev"), ("nats", "test"))}  # fmt: skip
+    dev, test = (len(by_sonnet(found[0], "nats", split)) for split in ("dev", "test"))
     return (
         f"Of these {len(found)} differences, averaged over seeds and samples, chrF tells **{seen['chrf']}** from zero "
-        f"at 5 %, the likelihood of the true lines **{seen['nats']}**. A test takes all flips of the signs of its "
-        f"sonnets, 4,096 for twelve of dev, 1,024 for ten of test; it asks about these models, and does not "
+        f"at 5 %, the likelihood of the true lines **{seen['nats']}**. A test takes all flips of the signs of "
+        f"its sonnets, {2**dev:,} for {dev} of dev, {2**test:,} for {test} of test; it asks about these models, and does not "
         f"generalise over seeds as the intervals do."
     )

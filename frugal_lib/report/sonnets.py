@@ -96,6 +96,16 @@ def paired(
     return mean_interval(values(first[:seeds]) - values(second[:seeds]), level)
 
 
+def interaction(sides: Sequence[Sequence[Record]], values: Callable[[Sequence[Record]], np.ndarray]) -> Interval:
+    """The difference of two differences in some measure, paired by item and by seed.
+
+    `sides` are four: (first minus second) minus (third minus fourth).
+    """
+    seeds = min(len(side) for side in sides)
+    first, second, third, fourth = (values(side[:seeds]) for side in sides)
+    return mean_interval((first - second) - (third - fourth))
+
+
 def difference(row: ScoreRow, other: ScoreRow, split: str, metric: str) -> Interval:
     """Interval of `metric` (`chrf` or `bpc`) of `row` minus that of `other`, sonnet by sonnet.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from frugal_lib import synthetic
 from frugal_lib.audit import MOSTLY
-from frugal_lib.report.sonnets import chrf_matrix, loss_matrix, paired
+from frugal_lib.report.sonnets import chrf_matrix, interaction, loss_matrix, paired
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, mean_interval, ratio_values
 from frugal_lib.students import SPLITS
@@ -210,6 +210,4 @@ def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> Interval 
     arms = [found.largest(base, name, synthetic.CLEAN) for base in bases for name in (teacher, other)]
     if len(set(bases)) < 2 or not all(arms):
         return None
-    seeds = min(len(arm.records) for arm in arms)
-    first, second, third, fourth = (loss_matrix(arm.records[:seeds], "test", "tokens") for arm in arms)
-    return mean_interval((first - second) - (third - fourth))
+    return interaction([arm.records for arm in arms], lambda records: loss_matrix(records, "test", "tokens"))
