@@ -172,6 +172,6 @@ def exact_sentence(book: Book) -> str:
     return (
         f"Of these {len(found)} differences, averaged over seeds and samples, chrF tells **{seen['chrf']}** from zero "
         f"at 5 %, the likelihood of the true lines **{seen['nats']}**. A test takes all flips of the signs of "
-        f"its sonnets, {2**dev:,} for {dev} of dev, {2**test:,} for {test} of test; it asks about these models, and does not "
-        f"generalise over seeds as the intervals do."
+        f"its sonnets, {2**dev:,} for {dev} of dev, {2**test:,} for {test} of test; it asks about these models, and "
+        "does not generalise over seeds as the intervals do."
     )
