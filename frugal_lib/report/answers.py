@@ -44,7 +44,7 @@ def lora_answer(book: Book, rows: Sequence[ScoreRow]) -> str:
     return (
         f"*LoRA matches full fine-tuning*: {spoken(book, lambda base: matches(book.lora, base))}. The paper's chrF is "
         f"{best:.2f} against {full:.2f}, {where} what eleven random lines score, {cell(floor)}. The likelihood of the "
-        f"true lines sees more: LoRA costs {', '.join(gaps)} nats per token, of {' and '.join(wins)} that full "
+        f"true lines sees more: in nats per token LoRA costs {' and '.join(gaps)}, of {' and '.join(wins)} that full "
         "fine-tuning wins."
     )
 
@@ -71,8 +71,8 @@ def quantization_answer(book: Book) -> str:
     lost = f" In four bits `{base}` loses, in nats per token, {' and '.join(costs)}." if costs else ""
     return (
         f"*Quantization keeps the task and quietly damages generality*: that BF16 keeps it is {keeps}, that INT4 "
-        f"collapses {falls} (the paper: chrF {formats['FP32']:.2f} in FP32, {formats['BF16']:.2f} in BF16, "
-        f"{formats['INT4']:.2f} in INT4), that QAFT does damage {harm}.{lost} The paper's damage is a zero-shot "
+        f"collapses is {falls} (the paper: chrF {formats['FP32']:.2f} in FP32, {formats['BF16']:.2f} in BF16, "
+        f"{formats['INT4']:.2f} in INT4), that QAFT does damage is {harm}.{lost} The paper's damage is a zero-shot "
         f"accuracy of {qaft:.2f} after QAFT and {tuned:.2f} before, by a head that was never trained: {alike:.0f} % of "
         f"such heads give {100 * ALIKE:.0f} % of the pairs one answer."
     )
