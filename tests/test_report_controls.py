@@ -106,10 +106,11 @@ def test_every_comparison_has_a_p_for_chrf_and_for_loss(records):
 def test_capacity_is_the_larger_base_minus_the_smaller(records):
     book = report.book_of(records)
     table = report.capacity_table(book)
-    assert len(table) == 7 and list(table.columns)[:3] == ["micro", "nano", "micro − nano"]
-    assert capacity.verdict(Interval(1, 0.5, 2, 3, 10)) == "costs the larger base more"
-    assert capacity.verdict(Interval(-1, -2, -0.5, 3, 10)) == "costs the smaller base more"
-    assert capacity.verdict(Interval(0, -1, 1, 3, 10)) == "no difference to be seen"
+    assert len(table) == 8 and list(table.columns)[:3] == ["micro", "nano", "micro − nano"]
+    assert "unrelated prose, bits per character" in table.index[-1]
+    for gap, word in (((0.5, 2), "costs the larger"), ((-2, -0.5), "costs the smaller"), ((-1, 1), "no difference")):
+        interval = Interval(0, *gap, 3, 10)
+        assert capacity.Line("x", "nats", interval, interval, interval).verdict.startswith(word)
     assert "M parameters" in report.capacity_sentence(book)
 
 

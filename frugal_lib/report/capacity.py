@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from frugal_lib.report.chance import Comparison, comparisons, loss_gap, test_loss
 from frugal_lib.report.claims import Book
+from frugal_lib.report.quantization import MEASURES
 from frugal_lib.report.sonnets import cell, interaction
 from frugal_lib.stats import Interval
+
+PROSE = next(measure for measure in MEASURES if measure.name == "unrelated prose")
+NO_DIFFERENCE = "no difference to be seen"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison on both bases, and on the larger minus on the smaller; above zero the first named is worse."""
+
+    name: str
+    unit: str
+    large: Interval
+    small: Interval
+    gap: Interval
+
+    @property
+    def verdict(self) -> str:
+        """What capacity does to the difference."""
+        if self.gap.low <= 0 <= self.gap.high:
+            return NO_DIFFERENCE
+        return "costs the larger base more" if self.gap.low > 0 else "costs the smaller base more"
 
 
 def matched_comparisons(book: Book) -> list[tuple[Comparison, Comparison]]:
@@ -23,46 +47,55 @@ def matched_comparisons(book: Book) -> list[tuple[Comparison, Comparison]]:
     return [(one, others[kind(one)]) for one in large if kind(one) in others]
 
 
-def capacity_gap(one: Comparison, other: Comparison) -> Interval:
-    """What the comparison says on the larger base, in test loss, minus what it says on the smaller."""
-    return interaction((one.first, one.second, other.first, other.second), test_loss)
+def loss_line(one: Comparison, other: Comparison) -> Line:
+    """A comparison in test loss."""
+    gap = interaction((one.first, one.second, other.first, other.second), test_loss)
+    name = one.name if one.name == other.name else f"{one.name} ({other.name})"
+    return Line(name, "nats per token", loss_gap(one), loss_gap(other), gap)
 
 
-def verdict(difference: Interval) -> str:
-    """What capacity does to a difference in loss."""
-    if difference.low <= 0 <= difference.high:
-        return "no difference to be seen"
-    return "costs the larger base more" if difference.low > 0 else "costs the smaller base more"
+def prose_line(book: Book) -> Line | None:
+    """What QAFT at INT8 does to unrelated prose; None where a base has no such runs."""
+    found, bases = book.quantization, (book.bases[0], book.bases[-1])
+    arms = [arm for base in bases for arm in (found.arm(base, "qaft", "int8-tensor"), found.full(base))]
+    if not all(arm and arm.records[0].run.pairs for arm in arms):
+        return None
+    gap = interaction([arm.records for arm in arms], lambda records: PROSE.sign * PROSE.matrix(records))
+    large, small = PROSE.damage(*arms[:2]), PROSE.damage(*arms[2:])
+    return Line(f"{arms[0].name} − FP32, {PROSE.name}", PROSE.unit, large, small, gap)
+
+
+def capacity_lines(book: Book) -> list[Line]:
+    """Each of the paper's takeaways on both bases; nothing where a profile has one base."""
+    lines = [loss_line(one, other) for one, other in matched_comparisons(book)]
+    prose = prose_line(book) if lines else None
+    return [*lines, prose] if prose else lines
 
 
 def capacity_table(book: Book) -> pd.DataFrame:
     """Each of the paper's takeaways on both bases, and whether the larger one loses more or less by it."""
-    pairs = matched_comparisons(book)
-    if not pairs:
-        return pd.DataFrame()
     large, small = book.bases[0], book.bases[-1]
-    lines = []
-    for one, other in pairs:
-        gap = capacity_gap(one, other)
-        lines.append({
-            "test loss, nats per token": one.name if one.name == other.name else f"{one.name} ({other.name})",
-            large: cell(loss_gap(one), 3, "+"),
-            small: cell(loss_gap(other), 3, "+"),
-            f"{large} − {small}": cell(gap, 3, "+"),
-            "capacity": verdict(gap),
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("test loss, nats per token")
+    lines = [
+        {
+            "difference": f"{line.name}, {line.unit}",
+            large: cell(line.large, 3, "+"),
+            small: cell(line.small, 3, "+"),
+            f"{large} − {small}": cell(line.gap, 3, "+"),
+            "capacity": line.verdict,
+        }
+        for line in capacity_lines(book)
+    ]
+    return pd.DataFrame(lines).set_index("difference") if lines else pd.DataFrame()
 
 
 def capacity_sentence(book: Book) -> str:
     """How much larger the larger base is, and where that shows."""
-    pairs = matched_comparisons(book)
-    if not pairs:
+    lines = capacity_lines(book)
+    if not lines:
         return "This profile has one base, which says nothing of capacity."
-    large, small = (records[0].metrics["parameters"] for records in (pairs[0][0].second, pairs[0][1].second))
-    shown = [one.name for one, other in pairs if verdict(capacity_gap(one, other)) != "no difference to be seen"]
-    names = "; ".join(shown) if shown else "none"
+    large, small = (book.quantization.full(base).fact("parameters") / 1e6 for base in (book.bases[0], book.bases[-1]))
+    shown = [line.name for line in lines if line.verdict != NO_DIFFERENCE]
     return (
-        f"`{book.bases[0]}` has {large / 1e6:.1f} M parameters, `{book.bases[-1]}` {small / 1e6:.1f} M. Of "
-        f"{len(pairs)} differences in test loss the two bases disagree on: {names}."
+        f"`{book.bases[0]}` has {large:.1f} M parameters, `{book.bases[-1]}` {small:.1f} M. Of {len(lines)} "
+        f"differences the two bases disagree on: {'; '.join(shown) or 'none'}."
     )
