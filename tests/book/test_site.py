@@ -152,7 +152,7 @@ def test_chapter_5_and_the_first_page_have_every_claim_that_was_tested(html):
     assert "prompt × seed" in variance and "random lines" in luck
     assert "without 138" in released and "p, loss" in ours and "1,761" in power
     assert "loss minus no copy" in doses and "loss of the others" in numbers
-    assert "rhyming pairs, share" in measures and "lines of another sonnet" in twice
+    assert "rhyming pairs, share" in measures and "of another sonnet" in twice
     assert len(page.select("figure.frugal svg")) == 2
     text = " ".join(page.get_text(" ").split())
     assert "python -m frugal_lib sweep controls --profile smoke" in text and "every sampled text is the same" in text
