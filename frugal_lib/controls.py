@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from frugal_lib import sonnet_runs, synthetic
+from frugal_lib import quantization, sonnet_runs, synthetic
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Run, Sweep
 
@@ -14,9 +14,8 @@ def sampling_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     """Many samples of each prompt by the base as it is, and by the fully fine-tuned model of chapter 3."""
     plan, grid = profile.controls, profile.quantization.bases[base]
     untuned = sonnet_runs.start(profile, seed, "controls", base, plan.samples)
-    names = ("batch_size", "epochs", "patience")
-    settings = {name: getattr(grid, name) for name in names} | {"learning_rate": grid.full_learning_rate}
-    return [replace(untuned, method="full", dropout=profile.sonnets.dropout, **settings), untuned]
+    full = quantization.tuned(untuned, grid, profile.sonnets.dropout, "full", grid.full_learning_rate)
+    return [full, untuned]
 
 
 def dose_run(profile: Profile, base: str, doses: str, seed: int) -> Run:

@@ -12,7 +12,7 @@ import pandas as pd
 from frugal_lib import published, synthetic
 from frugal_lib.report.claims import Book
 from frugal_lib.report.html import linked
-from frugal_lib.report.sonnets import cell, chrf_matrix, completion_scores, loss_matrix, paired
+from frugal_lib.report.sonnets import cell, chrf_matrix, completion_scores, loss_matrix, paired, signed
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, best_quantile, expected_best, sign_flip_p, variance_parts
 
@@ -155,7 +155,7 @@ def exact_table(book: Book) -> pd.DataFrame:
         lines.append({
             "base": comparison.base,
             "difference": comparison.name,
-            "dev chrF": f"{scores.mean():+.2f}".replace("-", "−"),
+            "dev chrF": signed(scores.mean()),
             "p, chrF": f"{sign_flip_p(scores):.3f}",
             "test loss, nats per token": cell(loss_gap(comparison), 3, "+"),
             "p, loss": f"{sign_flip_p(losses):.3f}",

@@ -14,7 +14,7 @@ from frugal_lib.report.claims import Book
 from frugal_lib.report.doses import DoseResults, came_back
 from frugal_lib.report.quantization import gap
 from frugal_lib.report.quantization_tables import ALIKE, heads
-from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, loss_matrix
+from frugal_lib.report.sonnets import NAMES, ScoreRow, bpc_matrix, cell, loss_matrix, signed
 from frugal_lib.report.synthetic import TEACHER_NAMES
 from frugal_lib.report.synthetic_text import copies_sentence
 from frugal_lib.runs import Record, Run
@@ -148,11 +148,6 @@ METRICS: dict[str, Callable[[Sequence[Record], str], np.ndarray]] = {
     "different words, share": distinct,
 }
 LIKELIHOODS = ("nats per token", "bits per character")
-
-
-def signed(value: float) -> str:
-    """A difference of chrF with its sign."""
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def enough(effect: float, spread: float) -> str:

@@ -12,13 +12,12 @@ import pandas as pd
 from frugal_lib import doses, released
 from frugal_lib.data import GIVEN_LINES
 from frugal_lib.report.html import linked
-from frugal_lib.report.sonnets import cell
+from frugal_lib.report.sonnets import cell, signed
 from frugal_lib.report.synthetic import TEACHER_NAMES, SyntheticResults, by_sonnet
 from frugal_lib.runs import Record
 from frugal_lib.stats import Interval, mean_interval
 
 LINES = 14  # of a sonnet
-MEASURES = {"nats": "loss, nats per token", "chrf": "chrF", "verbatim": "lines word for word, of 11"}
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,9 @@ class DoseResults:
 
 
 def dose_results(records: Sequence[Record]) -> DoseResults:
-    """The dosed students among the records of chapter 5, on the edition of most of them."""
-    editions = [record.run.edition for record in records]
-    main = max(sorted(set(editions)), key=editions.count)
-    found = [r for r in records if r.run.teacher and r.status == "ok" and r.run.edition == main]
+    """The dosed students among the records of chapter 5, on the edition of its floors."""
+    edition = next(record.run.edition for record in records if record.run.method == "floor-lines")
+    found = [r for r in records if r.run.teacher and r.status == "ok" and r.run.edition == edition]
     ladders: dict[str, tuple[Record, ...]] = {}
     fixed: dict[str, tuple[Record, ...]] = {}
     for record in found:
@@ -49,7 +47,7 @@ def dose_results(records: Sequence[Record]) -> DoseResults:
 
 def outcomes(records: Sequence[Record]) -> pd.DataFrame:
     """What became of each dev sonnet: a row a run and sonnet, with its copies and the three measures."""
-    rows = [row | {"run": record.run.key, "seed": record.run.seed, "doses": record.run.doses}
+    rows = [row | {"seed": record.run.seed, "doses": record.run.doses}
             for record in records for row in record.examples if row["split"] == "dev"]  # fmt: skip
     frame = pd.DataFrame(rows)
     keys = ["doses", "seed", "id", "copies"]
@@ -122,7 +120,7 @@ def over_sonnets(gaps: pd.Series) -> str:
     if gaps.empty:
         return "–"
     values = gaps.groupby(level="id").mean().to_numpy()
-    return cell(mean_interval(values), 2, "+") if len(values) > 1 else f"{values[0]:+.2f}".replace("-", "−")
+    return cell(mean_interval(values), 2, "+") if len(values) > 1 else signed(values[0])
 
 
 def copies_in_file(book: SyntheticResults, teacher: str = "flash") -> dict[int, float]:
@@ -139,12 +137,10 @@ def measured_in_file(book: SyntheticResults, base: str) -> dict[int, float]:
     dirty, clean = (book.largest(base, "flash", selection, long=True) for selection in ("", "clean"))
     if not (dirty and clean):
         return {}
-    return {
-        number: by_sonnet(dirty, split)[number] - by_sonnet(clean, split)[number]
-        for split in ("dev", "test")
-        for number in copies_in_file(book)
-        if number in by_sonnet(dirty, split)
-    }
+    before, after = (
+        {n: v for split in ("dev", "test") for n, v in by_sonnet(s, split).items()} for s in (clean, dirty)
+    )
+    return {number: after[number] - before[number] for number in copies_in_file(book) if number in after}
 
 
 def dose_sentence(found: DoseResults) -> str:
@@ -156,7 +152,7 @@ def dose_sentence(found: DoseResults) -> str:
             continue
         most, rises = max(falls), effects(records, "chrf")
         told = [
-            f"{name} changes {copies_from(start)}" if start else f"{name} does not change beyond doubt"
+            f"{name} changes from {copies_word(start)} on" if start else f"{name} does not change beyond doubt"
             for name, start in (("the loss", shown_from(falls)), ("chrF", shown_from(rises)))
         ]
         parts.append(
@@ -177,11 +173,6 @@ def shown_from(curve: dict[int, Interval]) -> int | None:
     return seen
 
 
-def copies_from(copies: int) -> str:
-    """From which number of copies on, in words."""
-    return f"from {copies_word(copies)} on"
-
-
 def copies_word(copies: int) -> str:
     """A number of copies in words."""
     return f"{copies} cop{'y' if copies == 1 else 'ies'}"
@@ -198,8 +189,8 @@ def file_sentence(found: DoseResults, book: SyntheticResults) -> str:
         curve = effects(found.ladders[base], "nats")
         for number, value in sorted(measured_in_file(book, base).items()):
             expected = from_curve(curve, held[number])
-            beside = f" (the curve says {signed(expected)})" if expected is not None else ""
-            measured.append(f"{number} {signed(value)}{beside}")
+            beside = f" (the curve says {signed(expected, 1)})" if expected is not None else ""
+            measured.append(f"{number} {signed(value, 1)}{beside}")
     effect = (
         f" With that very file as lessons, as long, loss changes by so many nats per token: {', '.join(measured)}."
         if measured
@@ -217,11 +208,6 @@ def from_curve(curve: dict[int, Interval], copies: float) -> float | None:
     if not doses_run or not doses_run[0] <= copies <= doses_run[-1]:
         return None
     return float(np.interp(np.log(copies), np.log(doses_run), [curve[d].mean for d in doses_run]))
-
-
-def signed(value: float) -> str:
-    """A difference in nats with its sign."""
-    return f"{value:+.1f}".replace("-", "−")
 
 
 def copied_scores(book: SyntheticResults) -> str:

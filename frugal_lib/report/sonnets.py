@@ -154,6 +154,11 @@ def cell(interval: Interval | None, digits: int = 2, sign: str = "") -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """A difference with its sign."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def chrf_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
     """The sonnet row of Table 1: chrF over the whole sonnet, ours with intervals, the paper's beside it."""
     floor = next(row for row in rows if row.name == NAMES["floor-lines"])
