@@ -1,4 +1,4 @@
-"""Which runs a chapter consists of, who computes them, and the spot check of its records."""
+"""Which runs a chapter consists of, and the spot check of its records."""
 
 from __future__ import annotations
 
@@ -11,33 +11,17 @@ from frugal_lib import (
     classify,
     controls,
     data,
-    describe,
     labelled,
     lora,
     models,
     quantization,
-    quantized,
-    released,
     runs,
-    sonnets,
-    students,
     synthetic,
 )
 from frugal_lib.profiles import Profile
-from frugal_lib.runs import Record, Result, Run, Sweep
+from frugal_lib.runs import Record, Run, Sweep
 from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain
-
-
-def compute(run: Run, device: str) -> Result:
-    """The result of any run, by its method and task; a later chapter's have fields of their own."""
-    if run.teacher:
-        return students.compute(run, device)
-    if run.pairs or run.format != "fp32":
-        return quantized.compute(run, device)
-    if run.edition == "released":
-        return released.compute(run, device)
-    by_method = {"data": describe}
-    return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
+from frugal_lib.tasks import registry
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
@@ -137,7 +121,7 @@ def records_of(
         raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
 
     def sweep(wanted: list[Run]) -> list[Record]:
-        return runs.sweep(wanted, compute, results, device, workers, retry)
+        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
     return CHAPTERS[chapter].records(profile, seed, sweep)
 
@@ -167,4 +151,4 @@ def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") ->
     choices = choices or records
     run = CHAPTERS[chapter].spot_run([record.run for record in choices])
     then = next(record for record in choices if record.run == run)
-    return then, runs.execute(run, compute, device)
+    return then, runs.execute(run, registry.compute, device)

@@ -18,23 +18,29 @@ from frugal_lib.likelihood import padded
 from frugal_lib.runs import Result, Run
 from frugal_lib.standins import Example
 
-FLOORS = ("majority", "tfidf")
 ANSWERS = (" no", " yes")
 
 
-def compute(run: Run, device: str) -> Result:
-    """The result of one run; `method` is a floor or a key of `adapt.METHODS`."""
+def tuned(run: Run, device: str) -> Result:
+    """A base with its head, fine-tuned as a whole."""
+    return fine_tuned(run, device, lambda model, rows: rows)
+
+
+def tuned_head(run: Run, device: str) -> Result:
+    """The head alone: the rest stays as it is, so that it reads each example once."""
+    return fine_tuned(run, device, with_features)
+
+
+def fine_tuned(run: Run, device: str, seen: Callable[[LastToken, list[dict]], list[dict]]) -> Result:
+    """The result of a fine-tuning run by a method of `adapt`; `seen` makes of an example what is trained on."""
     data = cut(labelled.load(run.task, run.edition), run)
-    if run.method in FLOORS:
-        return floor_result(run, data)
     tokenizer = models.load_tokenizer(run.base)
     model = new_model(run).to(device)
     examples = {name: encode(data.split(name), tokenizer, context(model)) for name in ("train", "dev", "test")}
     sizes = {"parameters": sum(p.numel() for p in model.parameters())}
     adapt.adapt(model, run)
     sizes["trainable_parameters"] = adapt.trainable_parameters(model)
-    if run.method == "last-layer":  # the rest stays as it is, so that it is asked once
-        examples = {name: with_features(model, rows) for name, rows in examples.items()}
+    examples = {name: seen(model, rows) for name, rows in examples.items()}
     history, sizes["train_seconds"] = fine_tune(run, device, model, examples)
     logits = {name: predict(model, rows) for name, rows in examples.items() if name != "train" and rows}
     result = collect(data, logits)
@@ -178,18 +184,22 @@ def collect(data: Labelled, logits: dict[str, np.ndarray]) -> Result:
     return Result(metrics, rows)
 
 
-def floor_result(run: Run, data: Labelled) -> Result:
+def floor(run: Run, device: str) -> Result:
     """What needs no language model: the most frequent class of train, or words counted."""
+    data = cut(labelled.load(run.task, run.edition), run)
+    return collect(data, FLOORS[run.method](data))
+
+
+def majority(data: Labelled) -> dict[str, np.ndarray]:
+    """The shares of the classes in train, as logits of every held-out example, by split."""
     labels = [example.label for example in data.train]
-    if run.method == "tfidf":
-        return collect(data, tfidf.fit_and_predict(data))
     dummy = DummyClassifier(strategy="prior").fit(labels, labels)
     held_out = {name: data.split(name) for name in ("dev", "test") if data.split(name)}
     size = len(data.classes)
-    return collect(
-        data,
-        {
-            name: tfidf.over_all_classes(dummy.predict_proba(examples), dummy.classes_, size)
-            for name, examples in held_out.items()
-        },
-    )
+    return {
+        name: tfidf.over_all_classes(dummy.predict_proba(examples), dummy.classes_, size)
+        for name, examples in held_out.items()
+    }
+
+
+FLOORS: dict[str, Callable[[Labelled], dict[str, np.ndarray]]] = {"majority": majority, "tfidf": tfidf.fit_and_predict}
