@@ -74,10 +74,15 @@ def compute_for(formats: Sequence[str], tokens: int, rounds: int) -> Callable[[R
 def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> Record:
     """The record of generation speed on the first base of chapter 3; measured where there is none, or if `again`."""
     plan = profile.quantization
-    start = quantization.without_checks(quantization.start(profile, next(iter(plan.bases)), 0))
-    run = replace(sonnet_runs.on_public_domain(start), method="speed", samples=0)
+    (run,) = planned(profile)
     compute = compute_for(["fp32", *plan.formats], plan.speed_tokens, plan.speed_rounds)
     return benchmark.measured_once(run, compute, results, device, again)
+
+
+def planned(profile: Profile) -> list[Run]:
+    """One measurement, on the first base of chapter 3."""
+    start = quantization.without_checks(quantization.start(profile, next(iter(profile.quantization.bases)), 0))
+    return [replace(sonnet_runs.on_public_domain(start), method="speed", samples=0)]
 
 
 def summary(record: Record) -> str:

@@ -174,13 +174,21 @@ def measure(profile: Profile, results: Path, device: str = "auto", again: bool =
     does not matter here.
     """
     records = []
-    for base, grid in profile.lora.bases.items():
-        start = lora.start(profile, base, seed=0)
-        run = lora.tuned(start, grid, profile.sonnets.dropout, min(grid.full_learning_rates), max(grid.batch_sizes))
-        run = replace(sonnet_runs.on_public_domain(run), method="steps", samples=0, epochs=0, patience=0)
+    for run in planned(profile):
+        grid = profile.lora.bases[run.base]
         compute = compute_for(grid.ranks, grid.alpha, profile.lora.step_rounds)
         records.append(benchmark.measured_once(run, compute, results, device, again))
     return records
+
+
+def planned(profile: Profile) -> list[Run]:
+    """A measurement for each base of chapter 2."""
+    runs = []
+    for base, grid in profile.lora.bases.items():
+        start = lora.start(profile, base, seed=0)
+        run = lora.tuned(start, grid, profile.sonnets.dropout, min(grid.full_learning_rates), max(grid.batch_sizes))
+        runs.append(replace(sonnet_runs.on_public_domain(run), method="steps", samples=0, epochs=0, patience=0))
+    return runs
 
 
 def summary(record: Record) -> str:

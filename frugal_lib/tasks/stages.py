@@ -7,23 +7,19 @@ to ask about) it leaves as it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from frugal_lib import adapt, data, doses, fetch, generality, models, quantize, sonnets, students
+from frugal_lib import adapt, data, doses, fetch, generality, machine, models, quantize, sonnets, students
 from frugal_lib.data import Sonnet
 from frugal_lib.runs import Result, Run
-
-LIBRARY = Path(__file__).parents[1]
 
 
 @dataclass
@@ -119,16 +115,10 @@ def keep(work: Work, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def code_digest() -> str:
-    """Eight hex digits that name the library's code and torch: what was trained by other code is not taken over."""
-    sources = b"".join(path.read_bytes() for path in sorted(LIBRARY.rglob("*.py")))
-    return hashlib.sha256(sources + torch.__version__.encode()).hexdigest()[:8]
-
-
 def checkpoint(run: Run) -> Path:
     """Where the weights of a full fine-tuning lie: the same place for all that differ in what is done afterwards."""
     plain = {"pairs": 0, "pair_sets": "", "format": "fp32", "samples": 0, "data_digest": data.digest(run.edition)}
-    return fetch.cache_dir() / "checkpoints" / f"{replace(run, **plain).key}-{code_digest()}.safetensors"
+    return fetch.cache_dir() / "checkpoints" / f"{replace(run, **plain).key}-{machine.code_digest()}.safetensors"
 
 
 def merged(work: Work) -> None:
