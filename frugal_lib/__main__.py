@@ -121,7 +121,7 @@ def benchmark(
         raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(chapters)}.")
     try:
         loaded = load_profile(profile)
-        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device, again=True)
+        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     for record in found if isinstance(found, list) else [found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from frugal_lib import benchmark, speed, steps
+from frugal_lib import benchmark, runs, speed, steps
 from frugal_lib.profiles import Profile
 from frugal_lib.runs import Record, Run
 
@@ -19,10 +19,12 @@ def is_measured(run: Run) -> bool:
 
 def planned(profile: Profile) -> list[Run]:
     """All measurements of a profile."""
-    return [run for module in BY_CHAPTER.values() for run in module.planned(profile)]
+    return [benchmark.speed_runs(profile)[0], *steps.step_runs(profile), speed.speed_run(profile)]
 
 
 def measured(profile: Profile, run: Run, folder: Path, device: str) -> Record:
     """The measurement `run` as it comes out now, or came out before in `folder`."""
-    found = BY_CHAPTER[run.chapter].measure(profile, folder, device)
-    return next(record for record in (found if isinstance(found, list) else [found]) if record.run == run)
+    if found := runs.read(run, folder):
+        return found
+    made = BY_CHAPTER[run.chapter].measure(profile, folder, device)
+    return next(record for record in (made if isinstance(made, list) else [made]) if record.run == run)

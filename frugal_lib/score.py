@@ -40,10 +40,17 @@ def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]
     shifted to that mean; their spread is the uncertainty of the corpus score, so that it can be
     treated as a mean over sonnets. Source: Tukey 1958; Efron & Stein 1981.
     """
-    n, whole = len(texts), chrf(texts, references)
+    # Private to sacrebleu, but scoring n texts n + 1 times through its front door counts every n-gram n times over.
+    metric = CHRF()
+    counts = metric._extract_corpus_statistics(list(texts), [list(references)])
+
+    def score(some: list[list[int]]) -> float:
+        return metric._aggregate_and_compute(some).score
+
+    n, whole = len(counts), score(counts)
     if n == 1:
         return [whole]
-    rest = [chrf([*texts[:i], *texts[i + 1 :]], [*references[:i], *references[i + 1 :]]) for i in range(n)]
+    rest = [score(counts[:i] + counts[i + 1 :]) for i in range(n)]
     mean_rest = sum(rest) / n
     return [whole + (n - 1) * (mean_rest - without) for without in rest]
 

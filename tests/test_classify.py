@@ -6,7 +6,7 @@ import torch
 from conftest import first_runs
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import classify, labelled, last_token, models, runs, tfidf
+from frugal_lib import classify, describe, labelled, last_token, models, runs, tfidf
 from frugal_lib.labelled import Labelled
 from frugal_lib.profiles import load_profile
 from frugal_lib.standins import Example

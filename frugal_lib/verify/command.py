@@ -72,10 +72,7 @@ def recompute(
     They are kept in a folder that is named by the library's code, so that an interrupted call goes on.
     """
     folder = machine.ROOT / "_build" / "verify" / profile.name / machine.code_digest()
-    if wanted == "all":
-        groups = {record.run.path: [record] for record in records}
-    else:
-        groups = rerun.chosen(records, wanted)
+    groups = rerun.chosen(records, wanted)
     if minutes is not None:
         groups = rerun.within(groups, 60 * minutes)
     timed = {name for name, group in groups.items() if measurements.is_measured(group[0].run)}

@@ -41,11 +41,13 @@ def by_kind(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def chosen(records: Iterable[Record], wanted: str) -> dict[str, list[Record]]:
-    """The kinds that `wanted` names: `kinds` for each, or patterns such as `lora/*,*/qlora/*`.
+    """What `wanted` names: `kinds` for each kind, `all` for each record, or patterns such as `lora/*,*/qlora/*`.
 
     Raises:
         ValueError: no record is of such a kind.
     """
+    if wanted == "all":
+        return {record.run.path: [record] for record in records}
     found = by_kind(records)
     if wanted == "kinds":
         return found
