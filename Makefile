@@ -48,13 +48,11 @@ $(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
 	@mv $(@:.ipynb=.failed.ipynb) $@
 
-# How many threads and processes a chapter may have, as torch and joblib read it.
-SHARE = OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=$(or $(filter-out 0,$(shell expr $(CORES) / $(ATONCE))),1)
-ATONCE = $(JOBS)
-
-# The last chapter is made of the records of the others, so that it has all the cores.
-$(BUILD)/executed/05_what_breaks.ipynb: ATONCE = 1
-$(BUILD)/executed/05_what_breaks.ipynb: $(filter-out %/05_what_breaks.ipynb,$(EXECUTED))
+# The threads and processes of a chapter, as torch and joblib read them: its share of the cores, or all where it is the
+# last one, which is made of the records of the others and starts when they are done.
+ATONCE := $(words $(wordlist 1,$(JOBS),$(CHAPTERS)))
+SHARE = OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=$(or $(filter-out 0,$(shell expr $(CORES) / $(if $(filter 05_%,$*),1,$(ATONCE)))),1)
+$(BUILD)/executed/05_what_breaks.ipynb: $(filter $(BUILD)/executed/0%,$(filter-out %/05_what_breaks.ipynb,$(EXECUTED)))
 
 # The site shows one profile; asking for another one makes it stale.
 _build/profile: FORCE

@@ -148,18 +148,21 @@ def fine_tune(run: Run, device: str, model: LastToken, examples: dict[str, list[
     return [before, *history], seconds
 
 
-def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def measure(logits: np.ndarray, labels: np.ndarray, answers: np.ndarray | None = None) -> dict[str, float]:
     """Loss in nats, accuracy, balanced accuracy, and AUROC where there are two classes.
+
+    `answers` are the predicted classes [examples]; by default those of the highest logit.
 
     Balanced accuracy is the mean over classes of the share that is found; AUROC the chance that a
     random example of the second class gets a higher score than one of the first.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    answers = logits.argmax(axis=1) if answers is None else answers
     found = {
         "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        "accuracy": float(scores.accuracy_score(labels, logits.argmax(axis=1))),
-        "balanced_accuracy": float(scores.balanced_accuracy_score(labels, logits.argmax(axis=1))),
+        "accuracy": float(scores.accuracy_score(labels, answers)),
+        "balanced_accuracy": float(scores.balanced_accuracy_score(labels, answers)),
     }
     if logits.shape[1] == 2 and len(set(labels)) == 2:
         found["auroc"] = float(scores.roc_auc_score(labels, logits[:, 1] - logits[:, 0]))
@@ -167,20 +170,21 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def collect(data: Labelled, logits: dict[str, np.ndarray]) -> Result:
-    """Metrics by split (`dev_accuracy`, …) and one row an example: label, prediction, logits."""
+    """Metrics by split (`dev_accuracy`, …) and one row an example: label, prediction, logits.
+
+    Logits are kept to four decimals, and predictions are those of the logits that are kept.
+    """
     metrics, rows = {}, []
     for split, values in logits.items():
         examples = data.split(split)
         labels = np.array([example.label for example in examples])
-        metrics |= {f"{split}_{name}": value for name, value in measure(values, labels).items()}
-        for example, row in zip(examples, values, strict=True):
-            rows.append({
-                "split": split,
-                "id": example.id,
-                "label": example.label,
-                "prediction": int(row.argmax()),
-                "logits": [round(float(x), 4) for x in row],
-            })  # fmt: skip
+        kept = values.round(4)
+        answers = kept.argmax(axis=1)
+        metrics |= {f"{split}_{name}": value for name, value in measure(values, labels, answers).items()}
+        rows += [
+            {"split": split, "id": example.id, "label": example.label, "prediction": int(answer), "logits": row}
+            for example, answer, row in zip(examples, answers, kept.tolist(), strict=True)
+        ]
     return Result(metrics, rows)
 
 

@@ -135,15 +135,10 @@ def score_sample(split: str, sonnets: Sequence[Sonnet], sample: Sequence[str], k
     whole = ["\n".join(filter(None, (sonnets[i].given, sample[i]))) for i in known]
     true = [sonnets[i].text for i in known]
     tails, true_tails = [sample[i] for i in known], [sonnets[i].continuation for i in known]
-    columns = {
-        "chrf": map(score.sentence_chrf, whole, true),
-        "chrf_continuation": map(score.sentence_chrf, tails, true_tails),
-        "corpus_chrf": score.chrf_by_text(whole, true),
-        "corpus_chrf_continuation": score.chrf_by_text(tails, true_tails),
-    }
-    for name, values in columns.items():
-        for i, value in zip(known, values, strict=True):
-            rows[i][name] = value
+    for name, pairs in (("chrf", (whole, true)), ("chrf_continuation", (tails, true_tails))):
+        own, shares = score.chrf_of_each(*pairs) if known else ([], [])
+        for i, value, share in zip(known, own, shares, strict=True):
+            rows[i] |= {name: value, f"corpus_{name}": share}
     return rows
 
 

@@ -76,10 +76,24 @@ def test_the_digest_names_all_that_is_read(asked):
 
 def test_the_spot_check_has_a_twin_that_every_machine_can_run(asked):
     _, records = asked
-    (twin,) = [r.run for r in records if r.run.edition == "public-domain"]
+    twin, short = [r.run for r in records if r.run.edition == "public-domain"]
     spot = quantization.spot_run([r.run for r in records if r.run.edition == "folger"])
     assert quantization.on_public_domain(spot) == twin and twin.pair_sets == "quora/written mrpc/edited"
     assert (spot.method, spot.base, spot.format, spot.seed) == ("qaft", "nano", "int4-channel", 0)
+    assert (short.method, short.format, short.pair_sets) == (twin.method, twin.format, twin.pair_sets)
+
+
+def test_the_runs_for_the_spot_check_have_no_say_in_which_rate_is_repeated(monkeypatch):
+    monkeypatch.setattr(quantization.data, "available_edition", lambda: "folger")
+    stages = []
+
+    def sweep(runs):
+        stages.append(runs)
+        badness = {run: 1.0 if run.edition == "public-domain" else 2.0 + run.learning_rate for run in runs}
+        return [Record(run, "ok", {"dev_nll": badness[run]}, [], [], {}) for run in runs]
+
+    quantization.chapter(load_profile("micro"), 0, sweep)
+    assert {run.edition for run in stages[1]} == {"folger"}
 
 
 @pytest.mark.parametrize("name", names())

@@ -179,7 +179,6 @@ def audited(record: Record) -> Again:
     metrics = {
         "items": len(columns["lines"]),
         "unique_items": int((columns["first"] == np.arange(len(columns["first"]))).sum()),
-        "lines": int(columns["lines"].sum()),
         "lines_verbatim": int(lines["verbatim"].sum()),
         "lines_near": int(lines["near"].sum()),
         "items_mostly_verbatim": int((lines["verbatim"] >= audit.MOSTLY).sum()),
