@@ -66,5 +66,5 @@ def with_spot_check(profile: Profile, twin: Run, **cut) -> list[Run]:
     The short one, of a few sonnets and with `cut` in place of the run's own fields, is the spot check of a
     build: seconds, wherever it is. The long one is there for those who want to compare a run as it is.
     """
-    few = {"train_limit": 32, "held_out_limit": 4, "samples": 1}
+    few = {"train_limit": 16, "held_out_limit": 3, "samples": 1}
     return [twin, replace(twin, **few, **cut)] if profile.edition == "folger" else []

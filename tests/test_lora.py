@@ -74,7 +74,7 @@ def test_the_spot_check_has_a_twin_on_the_text_that_every_machine_has(asked):
     twins = [run for run in grid if run.edition == "public-domain"]
     spot = lora.spot_run([record.run for record in records if record.run.edition == "folger"])
     assert len(twins) == 2 and lora.sonnet_runs.on_public_domain(spot) == twins[0]
-    assert dataclasses.replace(twins[0], train_limit=32, held_out_limit=4, samples=1, epochs=2) == twins[1]
+    assert dataclasses.replace(twins[0], train_limit=16, held_out_limit=3, samples=1, epochs=2) == twins[1]
     assert (spot.base, spot.rank, spot.method) == ("nano", 1, "lora")
     assert lora.spot_run(twins) == twins[0]
 
