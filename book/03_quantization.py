@@ -155,9 +155,10 @@ report.table(report.balanced_table(found), "Yes or no, calibrated")
 # %% [markdown]
 # ## Spot check
 #
-# One run of this chapter, computed from scratch in this build and compared with its record. On one machine
-# the texts come out the same and the likelihoods agree to about seven digits; on another processor the
-# last digits of a probability differ, and now and then a sampled word with them.
+# One run of this chapter, the quickest of its kind, computed from scratch in this build and compared with its record.
+# `python -m frugal_lib verify --rerun kinds` does that with a run of every kind. On one machine the texts come out the
+# same and the likelihoods agree to about seven digits; on another processor the last digits of a probability differ,
+# and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
 then, now = chapters.spot_check("quantization", records, device)

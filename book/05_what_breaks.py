@@ -185,7 +185,8 @@ report.table(report.check_table(book, rows, controls), "Figures measured twice")
 # %% [markdown]
 # ## Spot check
 #
-# One run of this chapter, computed from scratch in this build and compared with its record.
+# One run of this chapter, the quickest of its kind, computed from scratch in this build and compared with its record.
+# `python -m frugal_lib verify --rerun kinds` does that with a run of every kind.
 
 # %% tags=["remove-stderr"]
 then, now = chapters.spot_check("controls", controls, device)
