@@ -2,6 +2,10 @@
 
 PROFILE ?= micro
 PYTHON ?= python3
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+# Chapters are built side by side, each on its share of the cores; on a GPU one after the other.
+JOBS ?= $(if $(filter paper,$(PROFILE)),1,$(CORES))
+MAKEFLAGS += -j$(JOBS)
 BIN := .venv/bin
 BUILD := _build/$(PROFILE)
 CHAPTERS := $(basename $(notdir $(wildcard book/[0-9]*.py)))
@@ -10,6 +14,8 @@ LIBRARY := $(shell find frugal_lib -type f -not -path '*/__pycache__/*')
 RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml))
 # Sphinx copies nothing from a folder _build, so the site has smoke's records one level up.
 SITE_RESULTS := $(RESULTS:_build/%=%)
+# What a page links to where its profile has measured no speed of its own.
+SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) 2>/dev/null))
 
 .PHONY: book test setup notebooks serve lint clean help FORCE
@@ -38,12 +44,15 @@ $(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
 	@mkdir -p $(@D)
 	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS)/$(subst what_breaks,controls,$(shell echo $* | cut -d_ -f2-)))
 	@rm -f $(@:.ipynb=.failed.ipynb)
-	@$(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
+	@$(SHARE) $(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
 	@mv $(@:.ipynb=.failed.ipynb) $@
 
-# The last chapter is made of the records of the others.
-$(BUILD)/executed/05_what_breaks.ipynb: $(filter-out %/05_what_breaks.ipynb,$(EXECUTED))
+# The threads and processes of a chapter, as torch and joblib read them: its share of the cores, or all where it is the
+# last one, which is made of the records of the others and starts when they are done.
+ATONCE := $(words $(wordlist 1,$(JOBS),$(CHAPTERS)))
+SHARE = OMP_NUM_THREADS=1 LOKY_MAX_CPU_COUNT=$(or $(filter-out 0,$(shell expr $(CORES) / $(if $(filter 05_%,$*),1,$(ATONCE)))),1)
+$(BUILD)/executed/05_what_breaks.ipynb: $(filter $(BUILD)/executed/0%,$(filter-out %/05_what_breaks.ipynb,$(EXECUTED)))
 
 # The site shows one profile; asking for another one makes it stale.
 _build/profile: FORCE
@@ -57,6 +66,7 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _con
 	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
 	cp book/book.css _build/source/_static
 	cp -r $(RESULTS)/. _build/source/extra/$(SITE_RESULTS)
+	cp --parents $(SPEEDS) _build/source/extra
 	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
 	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \

@@ -150,13 +150,13 @@ for sonnet, texts in report.readings(records, count=2):
 # %% [markdown]
 # ## What it costs
 #
-# How fast a sonnet run trains on this machine, beside the matrix products that this machine can do in FP32:
-# `python -m frugal_lib benchmark`.
+# How fast a sonnet run trains, beside the matrix products that the same machine can do in FP32. It was measured with
+# nothing else running, and a chapter is not built like that: the page shows the record.
 
-# %% tags=["remove-stderr"]
-speed = benchmark.measure(settings, folder, device)
-report.say("baseline_speed", benchmark.summary(speed))
-report.source_line([speed], folder, f"python -m frugal_lib benchmark --profile {profile}")
+# %%
+speed = benchmark.shown(settings, folder)
+report.say("baseline_speed", speed.say(lambda records: benchmark.summary(records[0])))
+report.source_line(speed.records, speed.folder, speed.source)
 
 # %% [markdown]
 # And what the paper's own grids would take on GPT-2 Small, profile `paper`, for full fine-tuning.

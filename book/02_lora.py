@@ -170,13 +170,14 @@ report.table(report.agreement_table(found), "Rank correlation of dev loss and de
 # %% [markdown]
 # ## What LoRA saves
 #
-# One training step on the same batch, measured in turns with nothing else running:
-# `python -m frugal_lib benchmark lora`.
+# One training step on the same batch, measured in turns with nothing else running. A chapter is not built like that:
+# the page shows the records.
 
-# %% tags=["remove-stderr"]
-costs = steps.measure(settings, folder, device)
-report.say("lora_steps", report.step_sentence(costs))
-report.show(report.step_chart(costs), settings.figures_folder, "02_steps")
+# %%
+costs = steps.shown(settings, folder)
+report.say("lora_steps", costs.say(report.step_sentence))
+if costs.records:
+    report.show(report.step_chart(costs.records), settings.figures_folder, "02_steps")
 
 # %% [markdown]
 # Memory by part is counted, tensor by tensor. The peak is what the system saw of the process, with what its allocator
@@ -184,14 +185,14 @@ report.show(report.step_chart(costs), settings.figures_folder, "02_steps")
 # torch allocated.
 
 # %%
-report.table(report.step_table(costs, folder), "Time and memory of one step")
+report.table(report.step_table(costs.records, costs.folder), "Time and memory of one step")
 
 # %%
-report.say("lora_steps_why", report.step_why(costs))
-report.table(report.profile_table(costs), "Where the time of one step goes, in ms")
+report.say("lora_steps_why", report.step_why(costs.records))
+report.table(report.profile_table(costs.records), "Where the time of one step goes, in ms")
 
 # %%
-report.source_line(costs, folder, f"python -m frugal_lib benchmark lora --profile {profile}")
+report.source_line(costs.records, costs.folder, costs.source)
 
 # %% [markdown]
 # ## Spot check

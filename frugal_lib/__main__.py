@@ -113,16 +113,15 @@ def benchmark(
     results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
 ) -> None:
     """Speed of training or generation on this machine. Let nothing else run meanwhile."""
-    from frugal_lib import benchmark, speed, steps
     from frugal_lib.fetch import DataError
+    from frugal_lib.measurements import BY_CHAPTER as chapters
     from frugal_lib.profiles import ProfileError, load_profile
 
-    chapters = {"baseline": benchmark, "lora": steps, "quantization": speed}
     if chapter not in chapters:
         raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(chapters)}.")
     try:
         loaded = load_profile(profile)
-        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device, again=True)
+        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     for record in found if isinstance(found, list) else [found]:
@@ -212,6 +211,47 @@ def teach(
     except KeyboardInterrupt:
         typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
+
+
+@app.command()
+def verify(
+    profile: Annotated[
+        str | None, typer.Option(help="smoke, micro, paper, or a YAML file; default: all committed.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")] = None,
+    rerun: Annotated[
+        str | None, typer.Option(help="Compute again: kinds (one run of each), all, or kinds such as 'lora/*'.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Only the cheapest, by their recorded time.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")] = None,
+    write_sums: Annotated[bool, typer.Option(help="Write down the records' SHA-256 first.")] = False,
+) -> None:
+    """Do the records agree with their plans, their examples and, computed again, with themselves?"""
+    from frugal_lib.profiles import ProfileError, load_profile
+    from frugal_lib.verify import command, files
+
+    try:
+        profiles = [load_profile(profile)] if profile else command.committed_profiles()
+        bad = 0
+        for one in profiles:
+            folder = one.results_folder(results)
+            if write_sums:
+                typer.echo(f"written: {files.write_sums(folder)}")
+            found = command.check(one, folder)
+            bad += len(found.problems)
+            typer.echo(command.summary(one, folder, found))
+            if rerun:
+                outcomes = command.recompute(one, list(found.records.values()), rerun, minutes, device, workers)
+                bad += sum(outcome.differs for outcome in outcomes)
+                typer.echo(command.table(outcomes))
+    except (ProfileError, ValueError) as error:
+        raise fail(error) from None
+    except KeyboardInterrupt:
+        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
+        raise typer.Exit(130) from None
+    if bad:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from frugal_lib import chapters, data, likelihood, models, runs, train
-from frugal_lib.profiles import Profile
+from frugal_lib import data, likelihood, models, runs, sonnet_runs, train
+from frugal_lib.profiles import Profile, load_profile
 from frugal_lib.runs import Record, Result, Run
 
 SIZE, EPOCHS = 2048, 3
+PUBLISHED = "micro"  # the profile whose records are in the repository
+
+
+def speed_runs(profile: Profile) -> list[Run]:
+    """The chapter's full fine-tuning on the sonnets, cut to a few epochs, on each edition; the profile's own first."""
+    run = sonnet_runs.full_run(profile, 0, profile.sonnets.learning_rates[0])
+    editions = dict.fromkeys([run.edition, *data.EDITIONS])
+    return [replace(run, method="speed", edition=e, data_digest=data.digest(e), epochs=EPOCHS) for e in editions]
 
 
 def speed_run(profile: Profile) -> Run:
-    """The chapter's full fine-tuning on the sonnets, cut to a few epochs, on the text this machine has."""
-    run = chapters.full_run(profile, 0, profile.sonnets.learning_rates[0])
-    edition = run.edition if run.edition == data.available_edition() else "public-domain"
-    return replace(run, method="speed", edition=edition, data_digest=data.digest(edition), epochs=EPOCHS)
+    """The one of `speed_runs` that this machine has the text for."""
+    own, *others = speed_runs(profile)
+    return own if own.edition in (data.available_edition(), "public-domain") else others[-1]
 
 
 def seconds_of(work: Callable[[], object], device: str) -> float:
@@ -71,18 +78,69 @@ def compute(run: Run, device: str) -> Result:
     })  # fmt: skip
 
 
-def measured_once(run: Run, compute: Callable[[Run, str], Result], results: Path, device: str, again: bool) -> Record:
-    """The record of a measurement; it is made where there is none, or where it is asked for `again`."""
-    record = None if again else runs.read(run, results)
-    if record is None:
-        record = runs.execute(run, compute, device)
-        runs.write(record, results)
+@dataclass(frozen=True)
+class Measured:
+    """What a chapter shows of a speed: records, the folder they lie in, and the command that measures it here.
+
+    `profile` is the one whose records they are; it is another one than `asked` where that has none.
+    """
+
+    records: Sequence[Record]
+    folder: Path
+    profile: str
+    asked: str
+    chapter: str
+
+    def command(self, profile: str) -> str:
+        """What measures the speed of a profile."""
+        chapter = "" if self.chapter == "baseline" else f" {self.chapter}"
+        return f"python -m frugal_lib benchmark{chapter} --profile {profile}"
+
+    @property
+    def source(self) -> str:
+        """The command that made the records, or would make them."""
+        return self.command(self.profile)
+
+    def say(self, sentence: Callable[[Sequence[Record]], str]) -> str:
+        """What `sentence` says of the records, and how to measure what was not, or for another profile."""
+        if not self.records:
+            return f"No speed was measured for this page; `{self.source}` does, with nothing else running."
+        if self.profile == self.asked:
+            return sentence(self.records)
+        return (
+            f"{sentence(self.records)} That is the published record, of profile `{self.profile}`; "
+            f"`{self.command(self.asked)}` measures profile `{self.asked}` on this machine."
+        )
+
+
+def recorded(chapter: str, runs_of: Callable[[Profile], Sequence[Run]], profile: Profile, results: Path) -> Measured:
+    """Speed as it was measured: the records in `results`, else the published ones; nothing is measured here.
+
+    A chapter is built while others are: it would show how busy the machine was, and leave that behind as a record.
+    """
+    published = load_profile(PUBLISHED)
+    for wanted, folder in ((profile, Path(results)), (published, published.results_folder())):
+        if found := [record for run in runs_of(wanted) if (record := runs.read(run, folder))]:
+            return Measured(found, folder, wanted.name, profile.name, chapter)
+    return Measured([], Path(results), profile.name, profile.name, chapter)
+
+
+def measured(run: Run, compute: Callable[[Run, str], Result], results: Path, device: str) -> Record:
+    """The record of a measurement, made and written now, in place of an earlier one."""
+    record = runs.execute(run, compute, device)
+    runs.write(record, results)
     return record
 
 
-def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> Record:
-    """The record of chapter 1's benchmark."""
-    return measured_once(speed_run(profile), compute, results, device, again)
+def measure(profile: Profile, results: Path, device: str = "auto") -> Record:
+    """Measure chapter 1's benchmark."""
+    return measured(speed_run(profile), compute, results, device)
+
+
+def shown(profile: Profile, results: Path) -> Measured:
+    """What chapter 1 shows: one record, of two the one that this machine would make."""
+    found = recorded("baseline", lambda profile: [speed_run(profile), *speed_runs(profile)], profile, results)
+    return replace(found, records=found.records[:1])
 
 
 def summary(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Which runs a chapter consists of, who computes them, and the spot check of its records."""
+"""Which runs a chapter consists of, and the spot check of its records."""
 
 from __future__ import annotations
 
@@ -11,33 +11,17 @@ from frugal_lib import (
     classify,
     controls,
     data,
-    describe,
     labelled,
     lora,
     models,
     quantization,
-    quantized,
-    released,
     runs,
-    sonnets,
-    students,
     synthetic,
 )
 from frugal_lib.profiles import Profile
-from frugal_lib.runs import Record, Result, Run, Sweep
-from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain
-
-
-def compute(run: Run, device: str) -> Result:
-    """The result of any run, by its method and task; a later chapter's have fields of their own."""
-    if run.teacher:
-        return students.compute(run, device)
-    if run.pairs or run.format != "fp32":
-        return quantized.compute(run, device)
-    if run.edition == "released":
-        return released.compute(run, device)
-    by_method = {"data": describe}
-    return by_method.get(run.method, sonnets if run.task == "sonnets" else classify).compute(run, device)
+from frugal_lib.runs import Record, Run, Sweep
+from frugal_lib.sonnet_runs import base_run, edition_of, floor_run, full_run, on_public_domain, with_spot_check
+from frugal_lib.tasks import registry
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
@@ -89,12 +73,11 @@ def labelled_runs(profile: Profile, task: str, seed: int) -> list[Run]:
 def sonnet_runs(profile: Profile, seed: int) -> list[Run]:
     """The grid of the sonnets at the first seed, their floors, the base as it is, the data in numbers.
 
-    Where the edition is `folger`, one run more is on the public-domain text: the spot check of
-    machines that cannot have the paper's files.
+    Where the profile wants the paper's files, two runs more are on the public-domain text.
     """
     edition, seeds = edition_of(profile), range(seed, seed + profile.sonnets.seeds)
     tuned = [full_run(profile, seed, rate) for rate in profile.sonnets.learning_rates]
-    extra = [on_public_domain(spot_run(tuned))] if edition == "folger" else []
+    extra = with_spot_check(profile, on_public_domain(spot_run(tuned)), epochs=2)
     about = data_run(profile, "sonnets", edition, data.digest(edition))
     return [*tuned, *extra, *(base_run(profile, i) for i in seeds), *floor_runs(profile, seed), about]
 
@@ -137,7 +120,7 @@ def records_of(
         raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
 
     def sweep(wanted: list[Run]) -> list[Record]:
-        return runs.sweep(wanted, compute, results, device, workers, retry)
+        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
     return CHAPTERS[chapter].records(profile, seed, sweep)
 
@@ -160,11 +143,16 @@ CHAPTERS = {
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:
     """Compute one run of the chapter from scratch: its record as it was, and the one of now.
 
-    The run is on the paper's edition where this machine can have it, else on the other one.
+    Of the chapter's kind of fine-tuning, on text that this machine can have, it is the run that took least time.
     """
-    edition = data.available_edition()
-    choices = [record for record in records if record.run.edition == edition and record.run.task == "sonnets"]
-    choices = choices or records
-    run = CHAPTERS[chapter].spot_run([record.run for record in choices])
-    then = next(record for record in choices if record.run == run)
-    return then, runs.execute(run, compute, device)
+    here = (data.available_edition(), "public-domain")
+    choices = [r for r in records if r.run.edition in here and r.run.task == "sonnets" and r.status == "ok"]
+    kind = kind_of(CHAPTERS[chapter].spot_run([record.run for record in choices]))
+    same = [record for record in choices if kind_of(record.run) == kind]
+    then = min(same, key=lambda record: record.environment["seconds"])
+    return then, runs.execute(then.run, registry.compute, device)
+
+
+def kind_of(run: Run) -> tuple[str, bool, bool]:
+    """What is trained, with a teacher or without, with held-out sonnets among the lessons or without."""
+    return run.method, bool(run.teacher), bool(run.doses)

@@ -18,23 +18,29 @@ from frugal_lib.likelihood import padded
 from frugal_lib.runs import Result, Run
 from frugal_lib.standins import Example
 
-FLOORS = ("majority", "tfidf")
 ANSWERS = (" no", " yes")
 
 
-def compute(run: Run, device: str) -> Result:
-    """The result of one run; `method` is a floor or a key of `adapt.METHODS`."""
+def tuned(run: Run, device: str) -> Result:
+    """A base with its head, fine-tuned as a whole."""
+    return fine_tuned(run, device, lambda model, rows: rows)
+
+
+def tuned_head(run: Run, device: str) -> Result:
+    """The head alone: the rest stays as it is, so that it reads each example once."""
+    return fine_tuned(run, device, with_features)
+
+
+def fine_tuned(run: Run, device: str, seen: Callable[[LastToken, list[dict]], list[dict]]) -> Result:
+    """The result of a fine-tuning run by a method of `adapt`; `seen` makes of an example what is trained on."""
     data = cut(labelled.load(run.task, run.edition), run)
-    if run.method in FLOORS:
-        return floor_result(run, data)
     tokenizer = models.load_tokenizer(run.base)
     model = new_model(run).to(device)
     examples = {name: encode(data.split(name), tokenizer, context(model)) for name in ("train", "dev", "test")}
     sizes = {"parameters": sum(p.numel() for p in model.parameters())}
     adapt.adapt(model, run)
     sizes["trainable_parameters"] = adapt.trainable_parameters(model)
-    if run.method == "last-layer":  # the rest stays as it is, so that it is asked once
-        examples = {name: with_features(model, rows) for name, rows in examples.items()}
+    examples = {name: seen(model, rows) for name, rows in examples.items()}
     history, sizes["train_seconds"] = fine_tune(run, device, model, examples)
     logits = {name: predict(model, rows) for name, rows in examples.items() if name != "train" and rows}
     result = collect(data, logits)
@@ -142,18 +148,21 @@ def fine_tune(run: Run, device: str, model: LastToken, examples: dict[str, list[
     return [before, *history], seconds
 
 
-def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def measure(logits: np.ndarray, labels: np.ndarray, answers: np.ndarray | None = None) -> dict[str, float]:
     """Loss in nats, accuracy, balanced accuracy, and AUROC where there are two classes.
+
+    `answers` are the predicted classes [examples]; by default those of the highest logit.
 
     Balanced accuracy is the mean over classes of the share that is found; AUROC the chance that a
     random example of the second class gets a higher score than one of the first.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    answers = logits.argmax(axis=1) if answers is None else answers
     found = {
         "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
-        "accuracy": float(scores.accuracy_score(labels, logits.argmax(axis=1))),
-        "balanced_accuracy": float(scores.balanced_accuracy_score(labels, logits.argmax(axis=1))),
+        "accuracy": float(scores.accuracy_score(labels, answers)),
+        "balanced_accuracy": float(scores.balanced_accuracy_score(labels, answers)),
     }
     if logits.shape[1] == 2 and len(set(labels)) == 2:
         found["auroc"] = float(scores.roc_auc_score(labels, logits[:, 1] - logits[:, 0]))
@@ -161,35 +170,40 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def collect(data: Labelled, logits: dict[str, np.ndarray]) -> Result:
-    """Metrics by split (`dev_accuracy`, …) and one row an example: label, prediction, logits."""
+    """Metrics by split (`dev_accuracy`, …) and one row an example: label, prediction, logits.
+
+    Logits are kept to four decimals, and predictions are those of the logits that are kept.
+    """
     metrics, rows = {}, []
     for split, values in logits.items():
         examples = data.split(split)
         labels = np.array([example.label for example in examples])
-        metrics |= {f"{split}_{name}": value for name, value in measure(values, labels).items()}
-        for example, row in zip(examples, values, strict=True):
-            rows.append({
-                "split": split,
-                "id": example.id,
-                "label": example.label,
-                "prediction": int(row.argmax()),
-                "logits": [round(float(x), 4) for x in row],
-            })  # fmt: skip
+        kept = values.round(4)
+        answers = kept.argmax(axis=1)
+        metrics |= {f"{split}_{name}": value for name, value in measure(values, labels, answers).items()}
+        rows += [
+            {"split": split, "id": example.id, "label": example.label, "prediction": int(answer), "logits": row}
+            for example, answer, row in zip(examples, answers, kept.tolist(), strict=True)
+        ]
     return Result(metrics, rows)
 
 
-def floor_result(run: Run, data: Labelled) -> Result:
+def floor(run: Run, device: str) -> Result:
     """What needs no language model: the most frequent class of train, or words counted."""
+    data = cut(labelled.load(run.task, run.edition), run)
+    return collect(data, FLOORS[run.method](data))
+
+
+def majority(data: Labelled) -> dict[str, np.ndarray]:
+    """The shares of the classes in train, as logits of every held-out example, by split."""
     labels = [example.label for example in data.train]
-    if run.method == "tfidf":
-        return collect(data, tfidf.fit_and_predict(data))
     dummy = DummyClassifier(strategy="prior").fit(labels, labels)
     held_out = {name: data.split(name) for name in ("dev", "test") if data.split(name)}
     size = len(data.classes)
-    return collect(
-        data,
-        {
-            name: tfidf.over_all_classes(dummy.predict_proba(examples), dummy.classes_, size)
-            for name, examples in held_out.items()
-        },
-    )
+    return {
+        name: tfidf.over_all_classes(dummy.predict_proba(examples), dummy.classes_, size)
+        for name, examples in held_out.items()
+    }
+
+
+FLOORS: dict[str, Callable[[Labelled], dict[str, np.ndarray]]] = {"majority": majority, "tfidf": tfidf.fit_and_predict}

@@ -46,7 +46,8 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     seeds = range(seed, seed + plan.seeds)
     taught = [run for base in plan.bases for run in dose_runs(profile, base, seed)]
     sampled = [run for base in plan.bases for i in seeds for run in sampling_runs(profile, base, i)]
-    extra = [synthetic.on_public_domain(spot_run(taught))] if taught[0].edition == "folger" else []
+    twin = synthetic.on_public_domain(spot_run(taught))
+    extra = sonnet_runs.with_spot_check(profile, twin, epochs=2, patience=2, items=16)
     return sweep([*taught, *sampled, *extra, *floor_runs(profile, seed)])
 
 

@@ -92,7 +92,7 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
         sonnet_runs.floor_run(profile, seed), chapter="lora", method="floor-draws", samples=profile.lora.floor_draws
     )
     grids = [run for base in bases for run in grid_runs(profile, base, seed)]
-    extra = [sonnet_runs.on_public_domain(spot_run(grids))] if floor.edition == "folger" else []
+    extra = sonnet_runs.with_spot_check(profile, sonnet_runs.on_public_domain(spot_run(grids)), epochs=2)
     others = sweep([*grids, *extra, floor, released.sweep_run()])
     records = others[: len(grids)]
     records += sweep(follow_ups(profile, records))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
 import os
 import platform
 import resource
@@ -96,6 +97,13 @@ def commit() -> str:
         return head + ("+" if git("status", "--porcelain", "--", "frugal_lib") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+@lru_cache
+def code_digest() -> str:
+    """Eight hex digits that name the library's code and torch: what other code computed is not taken over."""
+    sources = b"".join(path.read_bytes() for path in sorted((ROOT / "frugal_lib").rglob("*.py")))
+    return hashlib.sha256(sources + torch.__version__.encode()).hexdigest()[:8]
 
 
 def git(*words: str) -> str:

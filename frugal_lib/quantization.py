@@ -105,11 +105,11 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     others = [run for base in plan.bases for i in seeds[base][1:] for run in trained_runs(profile, base, i)]
     others = [run for run in others if run.method != "qaft"]
     bases = [start(profile, base, seed) for base in plan.bases]
-    extra = [on_public_domain(spot_run(first))] if first[0].edition == "folger" else []
+    extra = sonnet_runs.with_spot_check(profile, on_public_domain(spot_run(first)), epochs=2, pairs=16)
     known = [sonnet_runs.floor_run(profile, seed), released.zero_shot_run()]
     records = sweep([*first, *others, *bases, *extra, *known])
     formats = [run for base in plan.bases for i in seeds[base] for run in format_runs(profile, base, i)]
-    return records + sweep([*repeats(profile, records), *formats])
+    return records + sweep([*repeats(profile, records[: len(first)]), *formats])
 
 
 def on_public_domain(run: Run) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from frugal_lib import data, fetch, score
@@ -184,22 +184,34 @@ def read_zero_shot() -> list[dict]:
     return rows
 
 
-def compute(run: Run, device: str) -> Result:
-    """What was released, from the file, or from our committed record of it.
+def sweep(run: Run, device: str) -> Result:
+    """The released sweep, an example a run."""
+    return on_file(run, lambda: Result({}, read_sweep()))
+
+
+def zero_shot(run: Run, device: str) -> Result:
+    """The released zero-shot predictions, counted."""
+    return on_file(run, lambda: Result({}, read_zero_shot()))
+
+
+def generations(run: Run, device: str) -> Result:
+    """The released generations, scored."""
+    return on_file(run, lambda: Result(generation_metrics(), read_generations()))
+
+
+def on_file(run: Run, read_files: Callable[[], Result]) -> Result:
+    """What was released, from the files, or from our committed record of them.
 
     `metrics["from_file"]` says which of the two it was.
     """
-    readers = {"released-sweep": read_sweep, "released-zero-shot": read_zero_shot}
-    reader = (readers | {"released-generations": read_generations})[run.method]
     try:
-        rows = reader()
+        found = read_files()
     except DataError:
         kept = None if fetch.data_dir() else read(run, COMMITTED)
         if kept is None:
             raise
         return Result(kept.metrics | {"from_file": 0}, kept.examples)
-    scores = generation_metrics() if run.method == "released-generations" else {}
-    return Result({"runs": len(rows), "from_file": 1} | scores, rows)
+    return Result({"runs": len(found.examples), "from_file": 1} | found.metrics, found.examples)
 
 
 def grid_at_16(runs: Sequence[ReleasedRun]) -> list[ReleasedRun]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from frugal_lib import machine
 from frugal_lib.fetch import DataError
@@ -240,13 +240,13 @@ def sweep(
 
     Args:
         compute: from a run and a device to its `Result`; a function of a module, so that it can be pickled.
-        workers: processes at once; by default one per core, or one where there is a GPU.
+        workers: processes at once; by default one per core (or `LOKY_MAX_CPU_COUNT`), or one where there is a GPU.
         retry: compute runs again whose record says `failed`.
     """
     found = {run: read(run, results) for run in runs}
     missing = [run for run in found if is_missing(found[run], device, retry)]
     if workers is None:
-        workers = 1 if machine.pick_device(device) == "cuda" else os.cpu_count() or 1
+        workers = 1 if machine.pick_device(device) == "cuda" else cpu_count()
     jobs = [delayed(run_and_write)(run, compute, results, device, retry) for run in missing]
     workers = max(1, min(workers, len(jobs)))
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered")

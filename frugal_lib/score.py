@@ -11,18 +11,20 @@ from sacrebleu.metrics import CHRF
 from frugal_lib.data import GIVEN_LINES, parse_blocks
 from frugal_lib.fetch import DataError, read_text
 
+METRIC = CHRF()
+
 
 def chrf(texts: Sequence[str], references: Sequence[str]) -> float:
     """Corpus chrF, 0-100: character n-gram F-score up to n = 6, beta = 2, white space ignored.
 
     Source: Popović 2015, as computed by sacrebleu with its default settings.
     """
-    return CHRF().corpus_score(list(texts), [list(references)]).score
+    return METRIC.corpus_score(list(texts), [list(references)]).score
 
 
 def sentence_chrf(text: str, reference: str) -> float:
     """chrF of one text against one reference."""
-    return CHRF().sentence_score(text, [reference]).score
+    return METRIC.sentence_score(text, [reference]).score
 
 
 @lru_cache
@@ -33,17 +35,47 @@ def chrf_signature() -> str:
     return str(metric.get_signature())
 
 
-def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]:
-    """Corpus chrF shared out among its texts: values whose mean is the corpus score.
+@lru_cache(maxsize=1024)
+def reference_ngrams(reference: str) -> dict:
+    """The n-grams of a reference, as sacrebleu counts them."""
+    return METRIC._extract_reference_info([reference])
 
-    They are the jackknife's pseudo-values, n · score(all) - (n - 1) · score(all but this one),
-    shifted to that mean; their spread is the uncertainty of the corpus score, so that it can be
-    treated as a mean over sonnets. Source: Tukey 1958; Efron & Stein 1981.
+
+def ngram_counts(texts: Sequence[str], references: Sequence[str]) -> list[list[int]]:
+    """For each text its n-grams, those of its reference and those in both, order by order.
+
+    Private to sacrebleu; through its front door every n-gram would be counted again for each score.
     """
-    n, whole = len(texts), chrf(texts, references)
+    pairs = zip(texts, references, strict=True)
+    return [METRIC._compute_segment_statistics(text, reference_ngrams(reference)) for text, reference in pairs]
+
+
+def of_counts(counts: Sequence[Sequence[int]]) -> float:
+    """Corpus chrF of texts whose n-grams are counted."""
+    return METRIC._aggregate_and_compute(list(counts)).score
+
+
+def chrf_of_each(texts: Sequence[str], references: Sequence[str]) -> tuple[list[float], list[float]]:
+    """What `sentence_chrf` gives for each text, and what `chrf_by_text` gives for all."""
+    counts = ngram_counts(texts, references)
+    return [of_counts([one]) for one in counts], pseudo_values(counts)
+
+
+def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]:
+    """Corpus chrF by text: values whose mean is the corpus score, see `pseudo_values`."""
+    return pseudo_values(ngram_counts(texts, references))
+
+
+def pseudo_values(counts: Sequence[Sequence[int]]) -> list[float]:
+    """The jackknife's pseudo-values of a corpus score, n · score(all) - (n - 1) · score(all but this one).
+
+    They are shifted so that their mean is the corpus score; their spread is the uncertainty of the
+    corpus score, so that it can be treated as a mean over sonnets. Source: Tukey 1958; Efron & Stein 1981.
+    """
+    n, whole = len(counts), of_counts(counts)
     if n == 1:
         return [whole]
-    rest = [chrf([*texts[:i], *texts[i + 1 :]], [*references[:i], *references[i + 1 :]]) for i in range(n)]
+    rest = [of_counts([*counts[:i], *counts[i + 1 :]]) for i in range(n)]
     mean_rest = sum(rest) / n
     return [whole + (n - 1) * (mean_rest - without) for without in rest]
 

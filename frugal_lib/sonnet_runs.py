@@ -58,3 +58,13 @@ def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
 def on_public_domain(run: Run) -> Run:
     """The same run on the other edition."""
     return replace(run, edition="public-domain", data_digest=data.digest("public-domain"))
+
+
+def with_spot_check(profile: Profile, twin: Run, **cut) -> list[Run]:
+    """What a chapter on the paper's files has besides: one of its runs on what every machine has, whole and cut short.
+
+    The short one, of a few sonnets and with `cut` in place of the run's own fields, is the spot check of a
+    build: seconds, wherever it is. The long one is there for those who want to compare a run as it is.
+    """
+    few = {"train_limit": 16, "held_out_limit": 3, "samples": 1}
+    return [twin, replace(twin, **few, **cut)] if profile.edition == "folger" else []

@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 from torch import nn
 
-from frugal_lib import adapt, data, generate, likelihood, models, score, train, verse
+from frugal_lib import data, generate, likelihood, score, train, verse
 from frugal_lib.data import GIVEN_LINES, Sonnet
 from frugal_lib.runs import Result, Run
 
@@ -17,44 +17,34 @@ FLOORS = ("floor-given", "floor-lines", "floor-words", "floor-tail")
 SPLITS = ("dev", "test")
 
 
-def compute(run: Run, device: str) -> Result:
-    """The result of one run of this task; `method` is `base`, a key of `adapt.METHODS`, a floor or `floor-draws`."""
+def floor(run: Run, device: str) -> Result:
+    """Completions that need no model, and their scores; `run.method` is one of `FLOORS`."""
     training, held_out = splits_of(run)
-    if run.method == "floor-draws":
-        return draws(run, held_out["dev"], training)
-    if run.method in FLOORS:
-        texts = {name: floor_texts(run, name, split, training) for name, split in held_out.items()}
-        return collect(held_out, texts, losses={})
-    return model_result(run, device, training, held_out)
+    texts = {name: floor_texts(run, name, split, training) for name, split in held_out.items()}
+    return collect(held_out, texts, losses={})
+
+
+def floor_draws(run: Run, device: str) -> Result:
+    """chrF of `run.samples` completions of all of dev by random training lines: what luck alone scores."""
+    training, held_out = splits_of(run)
+    true = [sonnet.text for sonnet in held_out["dev"]]
+    scores = [
+        score.chrf([f"{s.given}\n{text}" for s, text in zip(held_out["dev"], texts, strict=True)], true)
+        for texts in floor_texts(run, "dev", held_out["dev"], training)
+    ]
+    rows = [{"kind": "draw", "draw": k, "chrf": value} for k, value in enumerate(scores)]
+    return Result(draw_metrics(scores), rows)
+
+
+def draw_metrics(scores: Sequence[float]) -> dict[str, float]:
+    """Mean and standard deviation of the chrF of many draws."""
+    return {"dev_chrf": float(np.mean(scores)), "dev_chrf_sd": float(np.std(scores, ddof=1))}
 
 
 def splits_of(run: Run) -> tuple[Sequence[Sonnet], dict[str, Sequence[Sonnet]]]:
     """The sonnets to train on, and those held out by split, cut to the run's limits."""
     sonnets = data.load_sonnets(run.edition)
     return sonnets.train[: run.train_limit], {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
-
-
-def model_result(run: Run, device: str, training: Sequence[Sonnet], held_out: dict[str, Sequence[Sonnet]]) -> Result:
-    """Load the base, fine-tune it where the run says so, then write and score completions."""
-    tokenizer = models.load_tokenizer(run.base)
-    model, history, sizes = trained(run, device, tokenizer, training, held_out["dev"])
-    result = scored(run, adapt.merge(model), tokenizer, held_out)
-    return Result(result.metrics | sizes, result.examples, history)
-
-
-def trained(
-    run: Run, device: str, tokenizer, training: Sequence[Sonnet], dev: Sequence[Sonnet]
-) -> tuple[nn.Module, list[dict], dict[str, float]]:
-    """The run's model, adapters still apart, with its history and how large it is and how long it took."""
-    model = models.load_model(run.base, run.dropout).to(device)
-    history: list[dict] = []
-    sizes = {"parameters": model.num_parameters()}
-    if run.method != "base":
-        model = adapt.adapt(model, run)
-        sizes["trainable_parameters"] = adapt.trainable_parameters(model)
-        history, sizes["train_seconds"] = fine_tune(run, device, model, tokenizer, training, dev)
-        sizes["saved_bytes"] = adapt.saved_bytes(model)
-    return model, history, sizes
 
 
 def scored(run: Run, model: nn.Module, tokenizer, held_out: dict[str, Sequence[Sonnet]]) -> Result:
@@ -66,17 +56,18 @@ def scored(run: Run, model: nn.Module, tokenizer, held_out: dict[str, Sequence[S
 
 
 def fine_tune(
-    run: Run, device: str, model, tokenizer, training: Sequence[Sonnet], dev: Sequence[Sonnet]
+    run: Run, device: str, model, tokenizer, training: Sequence[Sonnet], dev: Sequence[Sonnet], taught: bool = False
 ) -> tuple[list[dict], float]:
     """Train on whole sonnets; the best epoch is chosen by the loss on lines 4-14 of `dev`.
 
-    The history starts with epoch 0, the base before training.
+    The history starts with epoch 0, the base before training; where `taught`, its loss on the training
+    examples is left out, for with a thousand sonnets more it would take as long as an epoch.
     """
     schedule = train.Schedule(**{field.name: getattr(run, field.name) for field in fields(train.Schedule)})
     examples = likelihood.language_examples([s.text for s in training], tokenizer)
     held_out = likelihood.language_examples([s.text for s in dev], tokenizer, [s.given + "\n" for s in dev])
     before = {"epoch": 0, "dev_loss": likelihood.mean_loss(model, held_out)}
-    if not run.teacher:  # with a thousand sonnets more it would take as long as an epoch
+    if not taught:
         before["train_loss"] = likelihood.mean_loss(model, examples)
     objective = train.Objective(
         collate=lambda rows: likelihood.collate(rows, tokenizer.eos_token_id),
@@ -94,17 +85,6 @@ def completions(run: Run, model, tokenizer, split: str, sonnets: Sequence[Sonnet
     seeds = [generate.stream_seed(run.seed, split, s.id, k) for k, s in places]
     texts = generate.complete(model, tokenizer, prompts, seeds, 14 - GIVEN_LINES, decoding)
     return [texts[start : start + len(sonnets)] for start in range(0, len(texts), len(sonnets))]
-
-
-def draws(run: Run, dev: Sequence[Sonnet], training: Sequence[Sonnet]) -> Result:
-    """chrF of `run.samples` completions of all of dev by random training lines: what luck alone scores."""
-    true = [sonnet.text for sonnet in dev]
-    scores = [
-        score.chrf([f"{s.given}\n{text}" for s, text in zip(dev, texts, strict=True)], true)
-        for texts in floor_texts(run, "dev", dev, training)
-    ]
-    rows = [{"kind": "draw", "draw": k, "chrf": value} for k, value in enumerate(scores)]
-    return Result({"dev_chrf": float(np.mean(scores)), "dev_chrf_sd": float(np.std(scores, ddof=1))}, rows)
 
 
 def floor_texts(run: Run, split: str, sonnets: Sequence[Sonnet], training: Sequence[Sonnet]) -> list[list[str]]:
@@ -155,15 +135,10 @@ def score_sample(split: str, sonnets: Sequence[Sonnet], sample: Sequence[str], k
     whole = ["\n".join(filter(None, (sonnets[i].given, sample[i]))) for i in known]
     true = [sonnets[i].text for i in known]
     tails, true_tails = [sample[i] for i in known], [sonnets[i].continuation for i in known]
-    columns = {
-        "chrf": map(score.sentence_chrf, whole, true),
-        "chrf_continuation": map(score.sentence_chrf, tails, true_tails),
-        "corpus_chrf": score.chrf_by_text(whole, true),
-        "corpus_chrf_continuation": score.chrf_by_text(tails, true_tails),
-    }
-    for name, values in columns.items():
-        for i, value in zip(known, values, strict=True):
-            rows[i][name] = value
+    for name, pairs in (("chrf", (whole, true)), ("chrf_continuation", (tails, true_tails))):
+        own, shares = score.chrf_of_each(*pairs) if known else ([], [])
+        for i, value, share in zip(known, own, shares, strict=True):
+            rows[i] |= {name: value, f"corpus_{name}": share}
     return rows
 
 

@@ -71,13 +71,22 @@ def compute_for(formats: Sequence[str], tokens: int, rounds: int) -> Callable[[R
     return compute
 
 
-def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> Record:
-    """The record of generation speed on the first base of chapter 3; measured where there is none, or if `again`."""
+def speed_run(profile: Profile) -> Run:
+    """The measurement on the first base of chapter 3, on the text that every machine has."""
+    start = quantization.without_checks(quantization.start(profile, next(iter(profile.quantization.bases)), 0))
+    return replace(sonnet_runs.on_public_domain(start), method="speed", samples=0)
+
+
+def measure(profile: Profile, results: Path, device: str = "auto") -> Record:
+    """Measure generation speed by format."""
     plan = profile.quantization
-    start = quantization.without_checks(quantization.start(profile, next(iter(plan.bases)), 0))
-    run = replace(sonnet_runs.on_public_domain(start), method="speed", samples=0)
     compute = compute_for(["fp32", *plan.formats], plan.speed_tokens, plan.speed_rounds)
-    return benchmark.measured_once(run, compute, results, device, again)
+    return benchmark.measured(speed_run(profile), compute, results, device)
+
+
+def shown(profile: Profile, results: Path) -> benchmark.Measured:
+    """What chapter 3 shows."""
+    return benchmark.recorded("quantization", lambda profile: [speed_run(profile)], profile, results)
 
 
 def summary(record: Record) -> str:

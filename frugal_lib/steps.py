@@ -167,20 +167,29 @@ def compute_for(ranks: Sequence[int], alpha: float, rounds: int) -> Callable[[Ru
     return compute
 
 
-def measure(profile: Profile, results: Path, device: str = "auto", again: bool = False) -> list[Record]:
-    """The records of what a step costs, one a base; those that are not there are measured, or all if `again`.
-
-    On the text that every machine has, so that every machine finds them: which edition a batch is from
-    does not matter here.
-    """
-    records = []
+def step_runs(profile: Profile) -> list[Run]:
+    """A measurement a base, on the text that every machine has: which edition a batch is from does not matter here."""
+    runs = []
     for base, grid in profile.lora.bases.items():
         start = lora.start(profile, base, seed=0)
         run = lora.tuned(start, grid, profile.sonnets.dropout, min(grid.full_learning_rates), max(grid.batch_sizes))
-        run = replace(sonnet_runs.on_public_domain(run), method="steps", samples=0, epochs=0, patience=0)
+        runs.append(replace(sonnet_runs.on_public_domain(run), method="steps", samples=0, epochs=0, patience=0))
+    return runs
+
+
+def measure(profile: Profile, results: Path, device: str = "auto") -> list[Record]:
+    """Measure what a step costs: a record a base."""
+    records = []
+    for run in step_runs(profile):
+        grid = profile.lora.bases[run.base]
         compute = compute_for(grid.ranks, grid.alpha, profile.lora.step_rounds)
-        records.append(benchmark.measured_once(run, compute, results, device, again))
+        records.append(benchmark.measured(run, compute, results, device))
     return records
+
+
+def shown(profile: Profile, results: Path) -> benchmark.Measured:
+    """What chapter 2 shows: a record a base."""
+    return benchmark.recorded("lora", step_runs, profile, results)
 
 
 def summary(record: Record) -> str:

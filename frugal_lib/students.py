@@ -1,4 +1,4 @@
-"""A run of chapter 4: a teacher's sonnets, looked at one by one, or a student that was trained on some of them."""
+"""A teacher's sonnets: looked at one by one, and drawn from for a student."""
 
 from __future__ import annotations
 
@@ -7,32 +7,23 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import cycle
 
-from frugal_lib import audit, data, doses, generality, generate, models, sonnets, teachers, verse
-from frugal_lib.data import Sonnet
+from frugal_lib import audit, data, generate, teachers, verse
 from frugal_lib.runs import Result, Run
 
 STRICT_IAMBIC = 12 / 14  # of a sonnet's lines, with all seven pairs rhyming: what the strict selection takes
 SPLITS = ("train", "dev", "test")
 
 
-def compute(run: Run, device: str) -> Result:
-    """The result of one run: `audit` looks at all that a teacher wrote, any other method trains a student."""
-    if run.method == "audit":
-        return Result(*columns_of(run.teacher, run.edition))
-    training, held_out = sonnets.splits_of(run)
+def audited(run: Run, device: str) -> Result:
+    """All that a teacher wrote, looked at one by one."""
+    return Result(*columns_of(run.teacher, run.edition))
+
+
+def chosen(run: Run) -> tuple[Sequence[str], list[int]]:
+    """Everything a teacher wrote, and which of it a student reads."""
     _, columns = columns_of(run.teacher, run.edition)
-    written = teachers.everything(run.teacher)
-    chosen = draw({row["name"]: row["values"] for row in columns if row["kind"] == "column"}, run)
-    copies = doses.deal(run, held_out["dev"])
-    lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
-    lessons = doses.contaminated(lessons, held_out["dev"], copies)
-    tokenizer = models.load_tokenizer(run.base)
-    model, history, facts = sonnets.trained(run, device, tokenizer, [*training, *lessons], held_out["dev"])
-    result = sonnets.scored(run, model, tokenizer, held_out)
-    checks = generality.measure(model, tokenizer, run) if run.pairs else []
-    facts |= generality.metrics_of(checks) if checks else {}
-    facts |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
-    return Result(result.metrics | facts, doses.marked(result.examples, held_out, copies) + checks, history)
+    drawn = draw({row["name"]: row["values"] for row in columns if row["kind"] == "column"}, run)
+    return teachers.everything(run.teacher), drawn
 
 
 def targets(edition: str) -> dict[str, tuple[str, str]]:

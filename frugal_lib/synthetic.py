@@ -90,7 +90,8 @@ def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     bases = [
         checked(profile, sonnet_runs.start(profile, seed, "synthetic", b, g.samples)) for b, g in plan.bases.items()
     ]
-    extra = [on_public_domain(spot_run(runs))] if bases[0].edition == "folger" else []
+    cut = {"items": 16, "max_steps": 2, "judge_steps": 1}
+    extra = sonnet_runs.with_spot_check(profile, on_public_domain(spot_run(runs)), **cut)
     known = [sonnet_runs.floor_run(profile, seed), released.generations_run()]
     return audits + sweep([*runs, *bases, *extra, *known])
 

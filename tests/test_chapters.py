@@ -15,10 +15,10 @@ def test_the_first_runs_of_micro_are_grids_floors_bases_and_data():
     runs = first_runs(profile)
     sonnets = [run for run in runs if run.task == "sonnets"]
     methods = [run.method for run in sonnets]
-    assert methods.count("full") == len(profile.sonnets.learning_rates) + 1
+    assert methods.count("full") == len(profile.sonnets.learning_rates) + 2
     assert methods.count("base") == profile.sonnets.seeds == 3
     assert sorted(m for m in methods if m.startswith("floor")) == ["floor-given", "floor-lines", "floor-words"]
-    assert [run.edition for run in sonnets].count("public-domain") == 1
+    assert [run.edition for run in sonnets].count("public-domain") == 2
     for task, plan in profile.labelled.items():
         methods = [run.method for run in runs if run.task == task]
         for method, search in plan.methods.items():
@@ -71,17 +71,31 @@ def test_the_first_seed_shifts_all_seeds():
     assert {run.seed for run in first_runs(load_profile("micro"), seed=10) if run.method == "base"} == {10, 11, 12}
 
 
-def test_the_spot_check_is_on_an_edition_this_machine_has(monkeypatch):
-    records = [Record(run, "ok", {}, [], [], {}) for run in first_runs(load_profile("micro"))]
+def test_the_spot_check_is_the_quickest_run_of_its_kind_on_an_edition_this_machine_has(monkeypatch):
+    runs = first_runs(load_profile("micro"))
+    records = [Record(run, "ok", {}, [], [], {"seconds": 100.0 * run.epochs + run.samples}) for run in runs]
     computed = []
     monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: computed.append(run))
     for edition in ("folger", "public-domain"):
         monkeypatch.setattr(chapters.data, "available_edition", lambda edition=edition: edition)
         then, _ = chapters.spot_check("baseline", records, "cpu")
-        assert then.run == computed[-1] and computed[-1].edition == edition
-    assert dataclasses.replace(computed[0], edition="", data_digest="") == dataclasses.replace(
-        computed[1], edition="", data_digest=""
-    )
+        assert then.run == computed[-1] and (then.run.edition, then.run.epochs) == ("public-domain", 2)
+    slow = [dataclasses.replace(r, environment={"seconds": 1.0 if r.run.edition == "folger" else 9.0}) for r in records]
+    chapters.spot_check("baseline", slow, "cpu")
+    assert computed[-1].edition == "public-domain"
+    monkeypatch.setattr(chapters.data, "available_edition", lambda: "folger")
+    chapters.spot_check("baseline", slow, "cpu")
+    assert computed[-1].edition == "folger" and computed[-1].method == "full"
+
+
+@pytest.mark.parametrize("chapter", chapters.CHAPTERS)
+def test_a_published_chapter_has_a_spot_check_of_seconds_that_every_machine_can_make(chapter, monkeypatch):
+    monkeypatch.setattr(chapters.data, "available_edition", lambda: "public-domain")
+    monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: run)
+    folder = load_profile("micro").results_folder()
+    records = [Record.from_json(path.read_text()) for path in sorted((folder / chapter).glob("*.json"))]
+    then, now = chapters.spot_check(chapter, records, "cpu")
+    assert then.run == now and then.run.learning_rate and then.environment["seconds"] <= 15
 
 
 def test_an_unknown_chapter_is_one_sentence(tmp_path):

@@ -10,6 +10,7 @@ from frugal_lib import classify, describe, labelled, last_token, models, runs, t
 from frugal_lib.labelled import Labelled
 from frugal_lib.profiles import load_profile
 from frugal_lib.standins import Example
+from frugal_lib.tasks import registry
 
 EDITIONS = {"sst": "vader", "cfimdb": "vader", "quora": "written"}
 
@@ -25,7 +26,7 @@ def plan():
 
 def compute(run):
     """The record of a run, computed as a sweep does it."""
-    record = runs.execute(run, classify.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     return record
 
@@ -98,7 +99,7 @@ def test_a_class_that_train_lacks_is_no_answer_but_no_error_either(plan):
     rare = (*examples[:3], Example("9", "text", 3))
     data = Labelled("sst", "vader", examples, rare, ())
     for method in classify.FLOORS:
-        result = classify.floor_result(plan["sst", method], data)
+        result = classify.collect(data, classify.FLOORS[method](data))
         assert {row["prediction"] for row in result.examples} <= {0, 4}
         assert all(len(row["logits"]) == 5 for row in result.examples)
 
@@ -130,7 +131,7 @@ def test_counting_words_compares_the_two_of_a_pair():
 
 
 def test_the_data_in_numbers(plan):
-    record = runs.execute(plan["cfimdb", "data"], describe.compute, "cpu")
+    record = runs.execute(plan["cfimdb", "data"], registry.compute, "cpu")
     data = labelled.load("cfimdb", "vader")
     for split in ("train", "dev", "test"):
         assert record.metrics[f"{split}_examples"] == len(data.split(split))
@@ -138,7 +139,7 @@ def test_the_data_in_numbers(plan):
             rows = [e for e in record.examples if (e["split"], e["kind"]) == (split, kind)]
             assert sum(row["count"] for row in rows) == len(data.split(split))
     assert record.metrics["train_truncated"] == 0
-    sonnets = runs.execute(plan["sonnets", "data"], describe.compute, "cpu")
+    sonnets = runs.execute(plan["sonnets", "data"], registry.compute, "cpu")
     assert [sonnets.metrics[f"{s}_examples"] for s in ("train", "dev", "test")] == [131, 12, 10]
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 from test_students import tiny
 
-from frugal_lib import chapters, data, doses, runs, students, synthetic, teachers
+from frugal_lib import data, doses, runs, synthetic, teachers
 from frugal_lib.data import Sonnet
+from frugal_lib.tasks import registry, stages
 
 LADDER = "1x2+2x2+4x2+8x2+16x2"
 DEV = [Sonnet(i, tuple(f"line {k} of {i}" for k in range(14))) for i in range(132, 144)]
@@ -15,7 +16,7 @@ LESSONS = [Sonnet(0, (f"lesson {i}",)) for i in range(250)]
 
 
 def dosed(pattern, seed=0):
-    return dataclasses.replace(tiny(), doses=pattern, seed=seed)
+    return dataclasses.replace(tiny(), chapter="controls", doses=pattern, seed=seed)
 
 
 def test_doses_are_copies_times_sonnets():
@@ -59,10 +60,10 @@ def test_lines_are_the_same_whatever_their_spelling():
 
 def test_a_dosed_student_reads_the_copies_and_its_record_says_so(monkeypatch):
     seen = []
-    original = students.sonnets.fine_tune
-    monkeypatch.setattr(students.sonnets, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
+    original = stages.sonnets.fine_tune
+    monkeypatch.setattr(stages.sonnets, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
     run = synthetic.taught(dosed("2x1"), "offline", items=5, selection=synthetic.CLEAN)
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     dev = data.load_sonnets("public-domain").dev[:2]
     (copied,) = {row["id"] for row in record.examples if row["copies"]}
@@ -77,5 +78,5 @@ def test_a_dosed_student_reads_the_copies_and_its_record_says_so(monkeypatch):
 
 def test_a_pattern_that_asks_for_too_much_is_a_record_of_its_failure():
     run = synthetic.taught(dosed("2x3"), "offline", items=5, selection=synthetic.CLEAN)
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "failed" and "only 2 are held out" in record.error

@@ -2,9 +2,10 @@ import dataclasses
 
 import pytest
 
-from frugal_lib import chapters, lora, sonnets
+from frugal_lib import chapters, lora
 from frugal_lib.profiles import load_profile
 from frugal_lib.runs import Record
+from frugal_lib.tasks import registry
 
 BEST = {("micro", 4): 5e-3, ("nano", 64): 1e-3}  # where the lowest loss is, by base and rank
 
@@ -72,7 +73,8 @@ def test_the_spot_check_has_a_twin_on_the_text_that_every_machine_has(asked):
     (grid, *_), records = asked
     twins = [run for run in grid if run.edition == "public-domain"]
     spot = lora.spot_run([record.run for record in records if record.run.edition == "folger"])
-    assert len(twins) == 1 and lora.sonnet_runs.on_public_domain(spot) == twins[0]
+    assert len(twins) == 2 and lora.sonnet_runs.on_public_domain(spot) == twins[0]
+    assert dataclasses.replace(twins[0], train_limit=16, held_out_limit=3, samples=1, epochs=2) == twins[1]
     assert (spot.base, spot.rank, spot.method) == ("nano", 1, "lora")
     assert lora.spot_run(twins) == twins[0]
 
@@ -91,13 +93,15 @@ def test_draws_of_the_floor_are_where_the_facts_say():
     """Eleven random training lines: 42.0 with a standard deviation of 0.3."""
     profile = dataclasses.replace(load_profile("smoke"), edition="public-domain")
     start = lora.sonnet_runs.floor_run(profile, 0)
-    run = dataclasses.replace(start, method="floor-draws", samples=100, train_limit=None, held_out_limit=None)
-    result = sonnets.compute(run, "cpu")
+    run = dataclasses.replace(
+        start, chapter="lora", method="floor-draws", samples=100, train_limit=None, held_out_limit=None
+    )
+    result = registry.compute(run, "cpu")
     scores = [row["chrf"] for row in result.examples]
     assert len(scores) == 100 and result.metrics["dev_chrf"] == pytest.approx(sum(scores) / 100)
     assert result.metrics["dev_chrf"] == pytest.approx(42.0, abs=0.3)
     assert 0.2 < result.metrics["dev_chrf_sd"] < 0.45
-    assert result.examples == sonnets.compute(run, "cpu").examples
+    assert result.examples == registry.compute(run, "cpu").examples
 
 
 def test_every_method_of_the_chapter_has_someone_who_computes_it(asked, monkeypatch):

@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 from test_runs import RUN
 
-from frugal_lib import chapters, quantization, quantize, quantized, runs
+from frugal_lib import quantization, quantize, runs
 from frugal_lib.machine import Unsupported
 from frugal_lib.profiles import load_profile, names
 from frugal_lib.runs import Record
+from frugal_lib.tasks import registry, stages
 
 
 def fake(run):
@@ -75,10 +76,24 @@ def test_the_digest_names_all_that_is_read(asked):
 
 def test_the_spot_check_has_a_twin_that_every_machine_can_run(asked):
     _, records = asked
-    (twin,) = [r.run for r in records if r.run.edition == "public-domain"]
+    twin, short = [r.run for r in records if r.run.edition == "public-domain"]
     spot = quantization.spot_run([r.run for r in records if r.run.edition == "folger"])
     assert quantization.on_public_domain(spot) == twin and twin.pair_sets == "quora/written mrpc/edited"
     assert (spot.method, spot.base, spot.format, spot.seed) == ("qaft", "nano", "int4-channel", 0)
+    assert (short.method, short.format, short.pair_sets) == (twin.method, twin.format, twin.pair_sets)
+
+
+def test_the_runs_for_the_spot_check_have_no_say_in_which_rate_is_repeated(monkeypatch):
+    monkeypatch.setattr(quantization.data, "available_edition", lambda: "folger")
+    stages = []
+
+    def sweep(runs):
+        stages.append(runs)
+        badness = {run: 1.0 if run.edition == "public-domain" else 2.0 + run.learning_rate for run in runs}
+        return [Record(run, "ok", {"dev_nll": badness[run]}, [], [], {}) for run in runs]
+
+    quantization.chapter(load_profile("micro"), 0, sweep)
+    assert {run.edition for run in stages[1]} == {"folger"}
 
 
 @pytest.mark.parametrize("name", names())
@@ -92,24 +107,24 @@ def test_formats_of_the_profiles_are_known_and_can_be_trained_for(name, tiny):
 
 def kept(monkeypatch, path):
     """Checkpoints go to a folder of the test's."""
-    monkeypatch.setattr(quantized, "checkpoint", lambda run: path / f"{run.seed}-bbbbbbbb.safetensors")
+    monkeypatch.setattr(stages, "checkpoint", lambda run: path / f"{run.seed}-bbbbbbbb.safetensors")
 
 
 def test_formats_are_made_of_one_fine_tuning_that_is_trained_once(monkeypatch, tmp_path):
     kept(monkeypatch, tmp_path)
     run = quantization.without_checks(tiny_full())
     trained = []
-    once = quantized.sonnets.trained
-    monkeypatch.setattr(quantized.sonnets, "trained", lambda *a: trained.append(a[0].format) or once(*a))
+    once = stages.trained
+    monkeypatch.setattr(stages, "trained", lambda work: trained.append(work.run.format) or once(work))
     old = tmp_path / "0-aaaaaaaa.safetensors"
     old.touch()
     chosen = [dataclasses.replace(run, format=name) for name in ("fp64", "int4-tensor")]
-    results = {run.format: runs.execute(run, quantized.compute, "cpu") for run in chosen}
+    results = {run.format: runs.execute(run, registry.compute, "cpu") for run in chosen}
     assert trained == ["fp64"] and not old.exists()
     assert results["fp64"].history == results["int4-tensor"].history
     assert results["int4-tensor"].metrics["dev_nll"] > results["fp64"].metrics["dev_nll"]
     assert results["int4-tensor"].metrics["file_bytes"] < results["fp64"].metrics["file_bytes"] / 2
-    plain = runs.execute(dataclasses.replace(run, chapter="lora"), chapters.compute, "cpu")
+    plain = runs.execute(dataclasses.replace(run, chapter="lora"), registry.compute, "cpu")
     assert plain.metrics["dev_nll"] == pytest.approx(results["fp64"].metrics["dev_nll"], abs=1e-4)
 
 
@@ -124,19 +139,19 @@ def tiny_full():
 
 def test_a_checkpoint_of_other_code_or_another_run_is_another_file(monkeypatch):
     run = tiny_full()
-    path = quantized.checkpoint(run)
+    path = stages.checkpoint(run)
     unchecked = quantization.without_checks(dataclasses.replace(run, format="nf4", samples=3))
-    assert unchecked.data_digest != run.data_digest and quantized.checkpoint(unchecked) == path
-    assert quantized.checkpoint(dataclasses.replace(run, seed=1)) != path
-    monkeypatch.setattr(quantized, "code_digest", lambda: "ffffffff")
-    assert quantized.checkpoint(run) != path
+    assert unchecked.data_digest != run.data_digest and stages.checkpoint(unchecked) == path
+    assert stages.checkpoint(dataclasses.replace(run, seed=1)) != path
+    monkeypatch.setattr(stages.machine, "code_digest", lambda: "ffffffff")
+    assert stages.checkpoint(run) != path
 
 
 @pytest.mark.parametrize(("method", "format", "rank"), [("qaft", "int4-channel", 0), ("qlora", "nf4", 2)])
 def test_a_run_has_its_sonnets_its_bytes_and_its_checks(method, format, rank):
     run = dataclasses.replace(tiny_full(), method=method, format=format, rank=rank)
     run = dataclasses.replace(run, alpha=4, modules="attention-mlp") if rank else run
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     assert {
         "dev_nll",
@@ -155,7 +170,7 @@ def test_a_run_has_its_sonnets_its_bytes_and_its_checks(method, format, rank):
 def test_what_a_device_cannot_run_is_a_record_that_another_device_computes_again(tmp_path, capsys, monkeypatch):
     run = dataclasses.replace(tiny_full(), format="int4-torchao")
     monkeypatch.setattr(runs.machine, "pick_device", lambda device="auto": "cpu")
-    (record,) = runs.sweep([run], chapters.compute, tmp_path, workers=1)
+    (record,) = runs.sweep([run], registry.compute, tmp_path, workers=1)
     assert record.status == "unsupported" and record.metrics == {}
     assert record.error == "int4-torchao: torchao's INT4 kernel runs on a CUDA device, and this is a cpu."
     assert "0 failed or diverged" in capsys.readouterr().err
@@ -170,6 +185,6 @@ def unsupported_no_more(run, device):
 
 
 def test_unsupported_is_raised_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(quantized.sonnets, "trained", lambda *a: pytest.fail("trained"))
+    monkeypatch.setattr(stages.models, "load_model", lambda *a: pytest.fail("a model was loaded"))
     with pytest.raises(Unsupported):
-        quantized.compute(dataclasses.replace(tiny_full(), format="int4-torchao"), "cpu")
+        registry.compute(dataclasses.replace(tiny_full(), format="int4-torchao"), "cpu")

@@ -6,6 +6,7 @@ import pytest
 
 from frugal_lib import fetch, released, runs
 from frugal_lib.fetch import DataError
+from frugal_lib.tasks import registry
 
 GRID = {"lora_rank": 8, "lr": 0.001, "batch_size": 16, "train_nll": [5.0, 4.5], "dev_nll": 4.1, "dev_chrf": 41.5}
 FULL = GRID | {"lora_rank": "full", "lr": 7e-05}
@@ -41,7 +42,7 @@ def test_a_broken_file_is_one_sentence(text, message):
 def test_without_a_network_the_committed_record_serves(monkeypatch):
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
     monkeypatch.setattr(fetch, "download", lambda url, sha256: (_ for _ in ()).throw(DataError("no download")))
-    result = released.compute(released.sweep_run(), "cpu")
+    result = registry.compute(released.sweep_run(), "cpu")
     found = released.runs_of(result.examples)
     assert result.metrics == {"runs": 369, "from_file": 0} and len(found) == 369
     assert [asdict(run) for run in found] == result.examples
@@ -52,12 +53,12 @@ def test_without_a_network_the_committed_record_serves(monkeypatch):
 def test_a_data_folder_without_the_file_is_to_be_mended_not_passed_over(monkeypatch, tmp_path):
     monkeypatch.setenv("FRUGAL_DATA_DIR", str(tmp_path))
     with pytest.raises(DataError, match=r"sweep_results\.json: no such file; unset FRUGAL_DATA_DIR or complete"):
-        released.compute(released.sweep_run(), "cpu")
+        registry.compute(released.sweep_run(), "cpu")
 
 
 @has_data
 def test_the_committed_record_is_what_the_file_says():
-    result = released.compute(released.sweep_run(), "cpu")
+    result = registry.compute(released.sweep_run(), "cpu")
     kept = runs.read(released.sweep_run(), released.COMMITTED)
     assert result.metrics["from_file"] == 1
     assert [runs.rounded(row) for row in result.examples] == kept.examples
@@ -65,7 +66,7 @@ def test_the_committed_record_is_what_the_file_says():
 
 @has_data
 def test_the_released_zero_shot_predictions_are_all_no():
-    rows = released.compute(released.zero_shot_run(), "cpu").examples
+    rows = registry.compute(released.zero_shot_run(), "cpu").examples
     assert [(row["pairs"], row["yes"]) for row in rows] == [(40_429, 0)] * 2
 
 
@@ -79,7 +80,7 @@ def test_a_broken_file_of_predictions_is_one_sentence(monkeypatch, tmp_path):
 
 @has_data
 def test_the_papers_best_score_is_that_of_one_copy_on_dev_and_three_on_test():
-    result = released.compute(released.generations_run(), "cpu")
+    result = registry.compute(released.generations_run(), "cpu")
     rows = {
         split: [r for r in result.examples if (r["model"], r["split"]) == ("flash", split)] for split in ("dev", "test")
     }
@@ -97,7 +98,7 @@ def test_the_papers_best_score_is_that_of_one_copy_on_dev_and_three_on_test():
 def test_generations_without_a_network_are_those_on_record(monkeypatch):
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
     monkeypatch.setattr(fetch, "download", lambda url, sha256: (_ for _ in ()).throw(DataError("no download")))
-    result = released.compute(released.generations_run(), "cpu")
+    result = registry.compute(released.generations_run(), "cpu")
     assert result.metrics["from_file"] == 0 and len(result.examples) == 48
     assert result.metrics["flash_dev_chrf_without_copies"] == pytest.approx(41.968, abs=1e-3)
 

@@ -235,17 +235,18 @@ def speed_record(found):
 
 def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
     record = speed_record(results())
-    table = report.speed_table(record, "results/micro")
+    assert report.speed_table([], "results/micro").empty
+    table = report.speed_table([record], "results/micro")
     assert (
         "78.1" in table.loc["FP32", "paper: tokens per s"].data and "300" in table.loc["FP32", "ours, 12 prompts"].data
     )
     assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
     assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
-    sentence = report.speed_sentence(record)
+    sentence = report.speed_sentence([record])
     assert (
         "times on a CPU" in sentence
         and "0.50 (BF16) to 0.50 (BF16) times" in sentence
         and "2.00 times apart" in sentence
     )
     on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
-    assert "times on a GPU" in report.speed_sentence(on_gpu)
+    assert "times on a GPU" in report.speed_sentence([on_gpu])

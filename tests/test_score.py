@@ -23,6 +23,16 @@ def test_shares_of_corpus_chrf_have_it_as_their_mean(sonnets):
     assert max(abs(a - b) for a, b in zip(shares, sentences, strict=True)) < 5  # close to the sentence scores
 
 
+def test_shares_are_those_of_scoring_every_corpus_anew_to_the_last_bit(sonnets):
+    texts = [*(s.given + "\nand then " * s.id for s in sonnets.dev), ""]
+    references = [*(s.text for s in sonnets.dev), "x"]
+    n = len(texts)
+    rest = [score.chrf(texts[:i] + texts[i + 1 :], references[:i] + references[i + 1 :]) for i in range(n)]
+    whole, mean_rest = score.chrf(texts, references), sum(rest) / n
+    assert score.chrf_by_text(texts, references) == [whole + (n - 1) * (mean_rest - without) for without in rest]
+    assert score.chrf_by_text(texts[:1], references[:1]) == [score.chrf(texts[:1], references[:1])]
+
+
 def command(*words):
     return CliRunner().invoke(app, ["score", *map(str, words)])
 

@@ -91,16 +91,14 @@ def test_the_command_measures_every_method_and_says_how_fast(smoke_records):
     assert json.loads(path.read_text())["run"]["method"] == "steps"
 
 
-def test_what_was_measured_is_not_measured_again_unless_asked(tmp_path, monkeypatch):
-    calls = []
+def test_a_chapter_shows_the_published_records_of_both_bases_where_its_profile_has_none(tmp_path):
+    shown = steps.shown(load_profile("smoke"), tmp_path)
+    assert [record.run.base for record in shown.records] == ["micro", "nano"] and not list(tmp_path.iterdir())
+    assert shown.folder == load_profile("micro").results_folder()
 
-    def compute_for(*settings):
-        return lambda run, device: calls.append(run) or steps.Result({})
 
-    monkeypatch.setattr(steps, "compute_for", compute_for)
-    for again in (False, False, True):
-        steps.measure(load_profile("smoke"), tmp_path, "cpu", again)
-    assert len(calls) == 2
+def test_without_records_the_chapter_still_has_its_tables():
+    assert report.step_why([]) == "" and report.step_table([], "").empty and report.profile_table([]).empty
 
 
 def test_a_chapter_without_a_benchmark_is_one_sentence():

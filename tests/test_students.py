@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 from test_runs import RUN
 
-from frugal_lib import chapters, data, quantization, runs, students, synthetic, teachers, verse
+from frugal_lib import data, quantization, runs, students, synthetic, teachers, verse
+from frugal_lib.tasks import registry, stages
 
 SHARED = {4, 7}  # sonnets that share something with a held-out one
 COLUMNS = {
@@ -97,10 +98,10 @@ def tiny(**changes):
 
 def test_a_student_reads_shakespeare_and_its_lessons_and_is_judged_by_steps(monkeypatch):
     seen = []
-    original = students.sonnets.fine_tune
-    monkeypatch.setattr(students.sonnets, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
+    original = stages.sonnets.fine_tune
+    monkeypatch.setattr(stages.sonnets, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
     run = synthetic.taught(tiny(), "offline", items=5)
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     (training,) = seen
     assert [s.id for s in training] == [*range(1, 9), 0, 0, 0, 0, 0]
@@ -114,13 +115,13 @@ def test_lessons_change_the_student_and_the_identity():
     plain, taught = tiny(), synthetic.taught(tiny(), "offline", items=5)
     assert plain.key != taught.key != dataclasses.replace(taught, selection="clean").key
     assert "offline0005-clean" in dataclasses.replace(taught, selection="clean").path
-    losses = [runs.execute(run, chapters.compute, "cpu").metrics["test_nll"] for run in (plain, taught)]
+    losses = [runs.execute(run, registry.compute, "cpu").metrics["test_nll"] for run in (plain, taught)]
     assert losses[0] != losses[1]
 
 
 def test_an_audit_is_a_record_without_a_model():
     run = synthetic.taught(dataclasses.replace(tiny(), method="audit", base="", learning_rate=0.0), "offline")
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     assert record.metrics["items"] == teachers.OFFLINE_COUNT
     columns = synthetic.columns_of(record)
@@ -130,9 +131,9 @@ def test_an_audit_is_a_record_without_a_model():
 def test_a_student_whose_generality_is_checked_reads_its_lessons_too():
     sets = {"quora": "written", "mrpc": "edited"}
     run = quantization.on_pairs(synthetic.taught(tiny(), "offline", items=5), sets, 8)
-    record = runs.execute(run, chapters.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
-    unchecked = runs.execute(synthetic.taught(tiny(), "offline", items=5), chapters.compute, "cpu")
+    unchecked = runs.execute(synthetic.taught(tiny(), "offline", items=5), registry.compute, "cpu")
     assert record.metrics["lessons"] == 5 and record.metrics["test_nll"] == unchecked.metrics["test_nll"]
     assert {"pairs", "text"} <= {row["kind"] for row in record.examples}
     assert run.data_digest != synthetic.taught(tiny(), "offline").data_digest

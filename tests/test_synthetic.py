@@ -86,10 +86,11 @@ def test_the_digest_names_all_that_is_read(asked):
 
 
 def test_the_spot_check_has_a_twin_that_every_machine_can_run(asked):
-    (twin,) = [run for run in asked[1] if run.edition == "public-domain"]
+    twin, short = [run for run in asked[1] if run.edition == "public-domain"]
     spot = synthetic.spot_run([run for run in asked[1] if run.edition == "folger"])
     assert synthetic.on_public_domain(spot) == twin and twin.teacher == "offline"
     assert (spot.base, spot.items, spot.selection, spot.seed, spot.pairs) == ("nano", 100, "", 0, 0)
+    assert (short.teacher, short.data_digest) == (twin.teacher, twin.data_digest) and short.items < twin.items
     assert twin.data_digest not in (spot.data_digest, data.digest("public-domain"))
 
 

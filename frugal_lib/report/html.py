@@ -52,6 +52,8 @@ def published_link(text: str) -> HTML:
 
 def source_line(records: Sequence[Record], results: str | Path, command: str) -> HTML:
     """Where the numbers come from: command · commit · hardware · minutes · links to the records."""
+    if not records:
+        return HTML(f"<p><small>Source: <code>{escape(command)}</code> · no record yet</small></p>")
     minutes = sum(record.environment["seconds"] for record in records) / 60
     commits = sorted({record.environment["commit"] for record in records})
     hardware = sorted({f"{r.environment['device_name']}, {r.environment['threads']} thread" for r in records})

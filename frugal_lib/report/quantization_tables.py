@@ -80,11 +80,11 @@ def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("base")
 
 
-def speed_table(record: Record, results: str | Path) -> pd.DataFrame:
-    """Table 2: tokens per second by format. The paper's on a GPU, ours on the device at hand."""
+def speed_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+    """Table 2: tokens per second by format. The paper's on a GPU, ours on the device of the record, if there is one."""
     paper = published.table("table2_inference_speed").set_index("format")
     names = PAPER_FORMATS | {"fp16": "FP16"}
-    rates = {row["format"]: row for row in record.examples}
+    rates = {row["format"]: row for record in records for row in record.examples}
     lines = []
     for format in (name for name in FORMATS if name in rates):
         row, printed = rates[format], names.get(format, "")
@@ -95,13 +95,13 @@ def speed_table(record: Record, results: str | Path) -> pd.DataFrame:
             "paper: tokens per s": published_link(f"{paper.tokens_per_s[printed]:.1f}") if known else NONE,
             **{
                 f"ours, {count} prompt{'s' * (count > 1)}": NONE if "unsupported" in row else linked(
-                    f"{row[f'prompts_{count}']:,.0f}", [record], results
+                    f"{row[f'prompts_{count}']:,.0f}", records, results
                 )
                 for count in (1, 12)
             },
             "slowest to fastest of 12": NONE if "unsupported" in row else spread(row["trials"]["12"]),
         })  # fmt: skip
-    return pd.DataFrame(lines).set_index("format")
+    return pd.DataFrame(lines, columns=None if lines else ["format"]).set_index("format")
 
 
 def spread(trials: Sequence[float]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from frugal_lib import published
@@ -88,8 +90,9 @@ def zero_shot_sentence(found: QuantizationResults) -> str:
     )  # fmt: skip
 
 
-def speed_sentence(record: Record) -> str:
+def speed_sentence(records: Sequence[Record]) -> str:
     """What was timed, how far formats and trials are apart, and what a number of this device means."""
+    (record,) = records
     place, run = record.environment, record.run
     rows = {row["format"]: row for row in record.examples if "prompts_12" in row}
     factors = {name: row["prompts_12"] / rows["fp32"]["prompts_12"] for name, row in rows.items() if name != "fp32"}

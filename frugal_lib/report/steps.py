@@ -52,7 +52,7 @@ def step_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
                 "peak, MB": f"{row['peak_mb']:.0f}",
                 "saved file, MB": megabytes(row["saved_bytes"]),
             })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
 
 
 def profile_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def profile_table(records: Sequence[Record]) -> pd.DataFrame:
             parts = {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
             head = {"base": record.run.base, "method": step_name(row)}
             lines.append(head | parts | {"number of products": f"{row['profile']['products']:.0f}"})
-    return pd.DataFrame(lines).set_index("base")
+    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
 
 
 def step_sentence(records: Sequence[Record]) -> str:
@@ -86,7 +86,9 @@ def step_sentence(records: Sequence[Record]) -> str:
 
 
 def step_why(records: Sequence[Record]) -> str:
-    """Why a LoRA step is not as fast as its operations would allow, from the profile."""
+    """Why a LoRA step is not as fast as its operations would allow, from the profile; nothing without records."""
+    if not records:
+        return ""
     record = records[0]
     full, row = record.examples[0], record.examples[1]
     saved = full["profile"]["matrix products"] - row["profile"]["matrix products"]

@@ -1,0 +1,58 @@
+"""Who computes a run: one table, looked up by its chapter, task and method, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from frugal_lib import classify, describe, labelled, released, sonnets, students
+from frugal_lib.runs import Result, Run
+from frugal_lib.tasks import stages
+
+Compute = Callable[[Run, str], Result]
+Key = tuple[str, str, str]
+ANY = "*"  # every chapter
+
+# What a run on the sonnets goes through, by chapter and method.
+STAGES: dict[str, dict[str, stages.Stages]] = {
+    "baseline": dict.fromkeys(("base", "full"), stages.PLAIN),
+    "lora": dict.fromkeys(("base", "full", "lora"), stages.PLAIN),
+    "quantization": dict.fromkeys(("base", "lora", "qaft", "qlora"), stages.STORED) | {"full": stages.STORED_ONCE},
+    "synthetic": dict.fromkeys(("base", "full"), stages.TAUGHT),
+    "controls": dict.fromkeys(("base", "full"), stages.DOSED),
+}
+
+
+def each(chapter: str, tasks: Iterable[str], methods: Iterable[str], compute: Compute) -> dict[Key, Compute]:
+    """One row of the table for every pair of a task and a method."""
+    return {(chapter, task, method): compute for task in tasks for method in methods}
+
+
+REGISTRY: dict[Key, Compute] = {
+    **each(ANY, ("sonnets", *labelled.TASKS), ("data",), describe.compute),
+    **each(ANY, ("sonnets",), sonnets.FLOORS, sonnets.floor),
+    **each("lora", ("sonnets",), ("floor-draws",), sonnets.floor_draws),
+    **each("lora", ("sonnets",), ("released-sweep",), released.sweep),
+    **each("quantization", ("quora",), ("released-zero-shot",), released.zero_shot),
+    **each("synthetic", ("sonnets",), ("released-generations",), released.generations),
+    **each("synthetic", ("sonnets",), ("audit",), students.audited),
+    **each("baseline", labelled.TASKS, classify.FLOORS, classify.floor),
+    **each("baseline", labelled.TASKS, ("full",), classify.tuned),
+    **each("baseline", labelled.TASKS, ("last-layer",), classify.tuned_head),
+    **{
+        (chapter, "sonnets", method): found.compute
+        for chapter, methods in STAGES.items()
+        for method, found in methods.items()
+    },
+}
+
+
+def compute(run: Run, device: str, registry: Mapping[Key, Compute] = REGISTRY) -> Result:
+    """The result of any run.
+
+    Raises:
+        ValueError: nobody computes such a run.
+    """
+    for chapter in (run.chapter, ANY):
+        if found := registry.get((chapter, run.task, run.method)):
+            return found(run, device)
+    raise ValueError(f"chapter {run.chapter!r}, task {run.task!r}, method {run.method!r}: nobody computes such a run.")

@@ -1,0 +1,164 @@
+"""A run on the sonnets as a sequence of stages: training examples, model, weight format, evaluations.
+
+Each stage is a function that takes the work so far and adds to it; `Stages` is one choice of them, and
+`registry` says which runs go through which. What a stage has nothing of (no teacher's sonnets, no pairs
+to ask about) it leaves as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from frugal_lib import adapt, data, doses, fetch, generality, machine, models, quantize, sonnets, students
+from frugal_lib.data import Sonnet
+from frugal_lib.runs import Result, Run
+
+
+@dataclass
+class Work:
+    """A run under way: what the stages so far have made of it."""
+
+    run: Run
+    device: str
+    tokenizer: object
+    training: Sequence[Sonnet]
+    held_out: Mapping[str, Sequence[Sonnet]]
+    lessons: int = 0  # how many of `training` are not Shakespeare's
+    model: nn.Module | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    examples: list[dict] = field(default_factory=list)
+    history: list[dict] = field(default_factory=list)
+
+
+Stage = Callable[[Work], None]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Which function stands at each place of the sequence."""
+
+    examples: Stage
+    model: Stage
+    format: Stage
+    evaluations: tuple[Stage, ...]
+
+    def compute(self, run: Run, device: str) -> Result:
+        """The result of one run, from its data to its evaluations."""
+        quantize.check_format(run.format, device)  # before anything is trained for it
+        training, held_out = sonnets.splits_of(run)
+        work = Work(run, device, models.load_tokenizer(run.base), training, held_out)
+        for stage in (self.examples, self.model, self.format, *self.evaluations):
+            stage(work)
+        return Result(work.metrics, work.examples, work.history)
+
+
+def shakespeare(work: Work) -> None:
+    """Training examples: the training split, and nothing else."""
+
+
+def with_teacher(work: Work) -> None:
+    """Training examples: the training split, and `run.items` sonnets of a teacher."""
+    if not work.run.items:
+        return
+    written, chosen = students.chosen(work.run)
+    lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
+    lessons = doses.contaminated(lessons, work.held_out["dev"], doses.deal(work.run, work.held_out["dev"]))
+    work.training, work.lessons = [*work.training, *lessons], len(lessons)
+    work.metrics |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
+
+
+def trained(work: Work) -> None:
+    """Model: the base, fine-tuned by the run's method; `base` is left as it is. Adapters still stand apart."""
+    run = work.run
+    work.model = models.load_model(run.base, run.dropout).to(work.device)
+    work.metrics["parameters"] = work.model.num_parameters()
+    if run.method != "base":
+        work.model = adapt.adapt(work.model, run)
+        work.metrics["trainable_parameters"] = adapt.trainable_parameters(work.model)
+        work.history, work.metrics["train_seconds"] = sonnets.fine_tune(
+            run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.lessons > 0
+        )
+        work.metrics["saved_bytes"] = adapt.saved_bytes(work.model)
+
+
+def trained_once(work: Work) -> None:
+    """Model: as `trained`; in FP32 trained anew and kept, for any other format read where it was kept."""
+    path = checkpoint(work.run)
+    if work.run.format != "fp32" and path.exists():
+        with safe_open(path, "pt") as file:
+            kept = json.loads(file.metadata()["trained"])
+        model = models.load_model(work.run.base, work.run.dropout)
+        load_model(model, path)
+        work.model, work.history = model.to(work.device).eval(), kept["history"]
+        work.metrics |= kept["facts"]
+        return
+    trained(work)
+    keep(work, path)
+
+
+def keep(work: Work, path: Path) -> None:
+    """Write a model to a temporary file in the folder of `path`, then rename it; what other code trained goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    facts = json.dumps({"history": work.history, "facts": work.metrics})
+    save_model(work.model, str(temporary), {"trained": facts})
+    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
+        old.unlink(missing_ok=True)
+    os.replace(temporary, path)
+
+
+def checkpoint(run: Run) -> Path:
+    """Where the weights of a full fine-tuning lie: the same place for all that differ in what is done afterwards."""
+    plain = {"pairs": 0, "pair_sets": "", "format": "fp32", "samples": 0, "data_digest": data.digest(run.edition)}
+    return fetch.cache_dir() / "checkpoints" / f"{replace(run, **plain).key}-{machine.code_digest()}.safetensors"
+
+
+def merged(work: Work) -> None:
+    """Weight format: FP32, adapters merged into the weights."""
+    work.model = adapt.merge(work.model)
+
+
+def stored(work: Work) -> None:
+    """Weight format: the run's, ready to compute with, and the bytes it takes."""
+    run, device = work.run, work.device
+    if run.method != "qlora":  # which is in its format already
+        work.model = quantize.convert(adapt.merge(work.model), run.format, device)
+    work.metrics |= quantize.sizes(work.model)
+    work.model = quantize.runnable(work.model, run.format, device)
+
+
+def completions(work: Work) -> None:
+    """Evaluation: the likelihood of the true continuations, and sampled completions with their scores."""
+    result = sonnets.scored(work.run, work.model, work.tokenizer, work.held_out)
+    work.metrics |= result.metrics
+    work.examples += result.examples
+
+
+def elsewhere(work: Work) -> None:
+    """Evaluation: the checks of generality on `run.pairs` pairs of each set; none where that is 0."""
+    if work.run.pairs:
+        checks = generality.measure(work.model, work.tokenizer, work.run)
+        work.metrics |= generality.metrics_of(checks)
+        work.examples += checks
+
+
+def copies(work: Work) -> None:
+    """Evaluation: how many lines of a student's completions are the true ones, beside the copies it was given."""
+    if work.lessons:
+        dealt = doses.deal(work.run, work.held_out["dev"])
+        work.examples = doses.marked(work.examples, work.held_out, dealt)
+
+
+PLAIN = Stages(shakespeare, trained, merged, (completions,))
+STORED = Stages(shakespeare, trained, stored, (completions, elsewhere))
+STORED_ONCE = replace(STORED, model=trained_once)
+TAUGHT = Stages(with_teacher, trained, merged, (completions, elsewhere))
+DOSED = Stages(with_teacher, trained, merged, (completions, copies))
