@@ -46,16 +46,20 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib import benchmark, chapters, report
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import figures, gpu_cost, labelled_figures, sonnets, table1
+from frugal_lib.chapters.baseline import labelled as chapters_baseline_labelled
+from frugal_lib.chapters.baseline import speed as training_speed
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-records = chapters.records_of("baseline", settings, folder, seed, device)
-rows = report.score_rows(records)
-labelled = report.labelled_rows(records)
+records = registry.records_of("baseline", settings, folder, seed, device)
+rows = sonnets.score_rows(records)
+labelled = chapters_baseline_labelled.labelled_rows(records)
 command = f"python -m frugal_lib sweep baseline --profile {profile}"
-report.say("baseline_question", report.question())
+html.say("baseline_question", sonnets.question())
 
 # %% [markdown]
 # ## Table 1
@@ -64,39 +68,41 @@ report.say("baseline_question", report.question())
 # each seed; a record holds what was answered to every single example.
 
 # %%
-report.table(report.table1(labelled, rows, folder), "Table 1: ours, and the paper's GPT-2 beside it")
+html.table(table1.table1(labelled, rows, folder), "Table 1: ours, and the paper's GPT-2 beside it")
 
 # %%
-report.source_line([record for row in (*labelled, *rows) for record in row.records], folder, command)
+html.source_line([record for row in (*labelled, *rows) for record in row.records], folder, command)
 
 # %% [markdown]
 # ## Sentiment and paraphrase
 
 # %%
-report.show(report.accuracy_chart(labelled), settings.figures_folder, "01_accuracy")
-report.say("baseline_sentiment", report.sentiment_finding(labelled))
-report.say("baseline_paraphrase", report.paraphrase_finding(labelled))
+drawing.show(labelled_figures.accuracy_chart(labelled), settings.figures_folder, "01_accuracy")
+html.say("baseline_sentiment", chapters_baseline_labelled.sentiment_finding(labelled))
+html.say("baseline_paraphrase", chapters_baseline_labelled.paraphrase_finding(labelled))
 
 # %% [markdown]
 # What the tuned models confuse. A model that leans on one class shows here, and in the balanced accuracy of
 # Table 1, which is the mean over classes of the share that is found.
 
 # %%
-report.show(report.confusion_chart(labelled), settings.figures_folder, "01_confusion")
+drawing.show(labelled_figures.confusion_chart(labelled), settings.figures_folder, "01_confusion")
 
 # %% [markdown]
 # How small a difference can each dev set show? Two runs that differ in nothing but the seed are right on
 # different examples; a difference between two methods has to stand out from that.
 
 # %%
-report.table(report.detectable_table(labelled), "Minimum detectable effect of each dev set, in accuracy")
+html.table(
+    chapters_baseline_labelled.detectable_table(labelled), "Minimum detectable effect of each dev set, in accuracy"
+)
 
 # %%
-report.say("baseline_labelled_how", report.labelled_how(records))
+html.say("baseline_labelled_how", chapters_baseline_labelled.labelled_how(records))
 
 # %%
-report.show(report.labelled_curves(records), settings.figures_folder, "01_labelled_curves")
-report.source_line([record for row in labelled for record in row.records], folder, command)
+drawing.show(labelled_figures.labelled_curves(records), settings.figures_folder, "01_labelled_curves")
+html.source_line([record for row in labelled for record in row.records], folder, command)
 
 # %% [markdown]
 # ## The data
@@ -105,26 +111,26 @@ report.source_line([record for row in labelled for record in row.records], folde
 
 # %%
 for task in ("sst", "cfimdb", "quora", "sonnets"):
-    report.show(report.data_chart(records, task), settings.figures_folder, f"01_data_{task}")
-report.say("baseline_sizes", report.data_sizes(records))
-report.source_line([record for record in records if record.run.method == "data"], folder, command)
+    drawing.show(labelled_figures.data_chart(records, task), settings.figures_folder, f"01_data_{task}")
+html.say("baseline_sizes", chapters_baseline_labelled.data_sizes(records))
+html.source_line([record for record in records if record.run.method == "data"], folder, command)
 
 # %% [markdown]
 # ## Sonnets: the score and its floors
 
 # %%
-report.show(report.score_chart(rows), settings.figures_folder, "01_scores")
-report.say("baseline_finding", report.finding(rows))
+drawing.show(figures.score_chart(rows), settings.figures_folder, "01_scores")
+html.say("baseline_finding", sonnets.finding(rows))
 
 # %%
-report.table(report.chrf_table(rows), "chrF over the whole sonnet, the three given lines included")
+html.table(sonnets.chrf_table(rows), "chrF over the whole sonnet, the three given lines included")
 
 # %%
-report.table(report.other_table(rows), "What else can be measured on the same runs")
+html.table(sonnets.other_table(rows), "What else can be measured on the same runs")
 
 # %%
-report.say("baseline_how", report.how_measured(records))
-report.source_line([record for row in rows for record in row.records], folder, command)
+html.say("baseline_how", sonnets.how_measured(records))
+html.source_line([record for row in rows for record in row.records], folder, command)
 
 # %% [markdown]
 # ### How the training went
@@ -134,8 +140,8 @@ report.source_line([record for row in rows for record in row.records], folder, c
 # are kept from the epoch with the lowest dev loss, and training stops when it no longer falls.
 
 # %%
-report.show(report.learning_curves(records), settings.figures_folder, "01_learning_curves")
-report.source_line([r for r in records if r.history and r.run.task == "sonnets"], folder, command)
+drawing.show(figures.learning_curves(records), settings.figures_folder, "01_learning_curves")
+html.source_line([r for r in records if r.history and r.run.task == "sonnets"], folder, command)
 
 # %% [markdown]
 # ### Two completions to read
@@ -144,8 +150,8 @@ report.source_line([r for r in records if r.history and r.run.task == "sonnets"]
 # edition that this machine can have).
 
 # %%
-for sonnet, texts in report.readings(records, count=2):
-    display(report.side_by_side(sonnet, texts))
+for sonnet, texts in sonnets.readings(records, count=2):
+    display(html.side_by_side(sonnet, texts))
 
 # %% [markdown]
 # ## What it costs
@@ -154,18 +160,18 @@ for sonnet, texts in report.readings(records, count=2):
 # nothing else running, and a chapter is not built like that: the page shows the record.
 
 # %%
-speed = benchmark.shown(settings, folder)
-report.say("baseline_speed", speed.say(lambda records: benchmark.summary(records[0])))
-report.source_line(speed.records, speed.folder, speed.source)
+speed = training_speed.shown(settings, folder)
+html.say("baseline_speed", speed.say(lambda records: training_speed.summary(records[0])))
+html.source_line(speed.records, speed.folder, speed.source)
 
 # %% [markdown]
 # And what the paper's own grids would take on GPT-2 Small, profile `paper`, for full fine-tuning.
 
 # %%
-report.table(report.cost_table(records), "Profile paper on one GPU, calculated")
+html.table(gpu_cost.cost_table(records), "Profile paper on one GPU, calculated")
 
 # %%
-report.say("baseline_costs", report.cost_how())
+html.say("baseline_costs", gpu_cost.cost_how())
 
 # %% [markdown]
 # ## Spot check
@@ -176,6 +182,6 @@ report.say("baseline_costs", report.cost_how())
 # and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check("baseline", records, device)
-report.say("baseline_spot", report.spot_sentence(then, now))
-report.table(report.spot_table(then, now))
+then, now = registry.spot_check("baseline", records, device)
+html.say("baseline_spot", spot_check.spot_sentence(then, now))
+html.table(spot_check.spot_table(then, now))

@@ -45,16 +45,19 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib import chapters, report, steps
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.lora import claims, figures, paper_sweep, step_tables, steps, tables, training
+from frugal_lib.chapters.lora import results as lora
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check, verdict
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-records = chapters.records_of("lora", settings, folder, seed, device)
-found = report.lora_results(records)
-verdicts = report.lora_verdicts(found)
+records = registry.records_of("lora", settings, folder, seed, device)
+found = lora.lora_results(records)
+verdicts = claims.lora_verdicts(found)
 command = f"python -m frugal_lib sweep lora --profile {profile}"
-report.say("lora_verdict", report.verdict_sentence(found))
+html.say("lora_verdict", claims.verdict_sentence(found))
 
 # %% [markdown]
 # ## What survives
@@ -63,14 +66,14 @@ report.say("lora_verdict", report.verdict_sentence(found))
 # sonnets, differences are paired by sonnet and by seed, and the words in the second column follow from the intervals.
 
 # %%
-report.table(report.verdict_table(verdicts), "Claims of the paper about LoRA")
+html.table(verdict.verdict_table(verdicts), "Claims of the paper about LoRA")
 
 # %%
-report.show(report.rank_gaps(found), settings.figures_folder, "02_rank_gaps")
-report.say("lora_how", report.lora_how(found))
+drawing.show(figures.rank_gaps(found), settings.figures_folder, "02_rank_gaps")
+html.say("lora_how", training.lora_how(found))
 
 # %%
-report.source_line([record for arm in found.arms for record in arm.kept], folder, command)
+html.source_line([record for arm in found.arms for record in arm.kept], folder, command)
 
 # %% [markdown]
 # ## Rank and learning rate
@@ -79,22 +82,22 @@ report.source_line([record for arm in found.arms for record in arm.kept], folder
 # lowest dev loss, at the first seed, and repeat it at the others. Trainable parameters are counted on the models.
 
 # %%
-report.table(report.rank_table(found, folder), "Table 3: the best learning rate of each rank, the paper's and ours")
+html.table(tables.rank_table(found, folder), "Table 3: the best learning rate of each rank, the paper's and ours")
 
 # %% [markdown]
 # The same runs by the loss on the true lines: a measure that random lines cannot reach, and in which every token
 # counts.
 
 # %%
-report.table(report.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning")
+html.table(tables.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning")
 
 # %% [markdown]
 # The paper's Figure 10, drawn from its file, and ours beside it on the same axes. The grey band holds 95 % of the
 # scores of eleven random lines of training sonnets: no model, no training.
 
 # %%
-report.show(report.chrf_by_rate(found), settings.figures_folder, "02_chrf_by_rate")
-report.source_line([found.paper_record, found.floor], folder, command)
+drawing.show(figures.chrf_by_rate(found), settings.figures_folder, "02_chrf_by_rate")
+html.source_line([found.paper_record, found.floor], folder, command)
 
 # %% [markdown]
 # ## Losses, overfitting, learning rates
@@ -103,18 +106,18 @@ report.source_line([found.paper_record, found.floor], folder, command)
 # falls, so the last epoch is some way past the best one.
 
 # %%
-report.show(report.losses_by_rate(found), settings.figures_folder, "02_losses_by_rate")
-report.source_line([record for arm in found.arms for record in arm.tried], folder, command)
+drawing.show(figures.losses_by_rate(found), settings.figures_folder, "02_losses_by_rate")
+html.source_line([record for arm in found.arms for record in arm.tried], folder, command)
 
 # %%
-report.table(report.overfit_table(found, folder), "Overfitting: train and dev loss at the kept and at the last epoch")
+html.table(training.overfit_table(found, folder), "Overfitting: train and dev loss at the kept and at the last epoch")
 
 # %% [markdown]
 # How high a learning rate each tolerates: the same rates, tried with both.
 
 # %%
-report.say("lora_failures", report.failures(found))
-report.table(report.tolerance_table(found, folder), "Dev loss by learning rate, full fine-tuning and the best rank")
+html.say("lora_failures", training.failures(found))
+html.table(training.tolerance_table(found, folder), "Dev loss by learning rate, full fine-tuning and the best rank")
 
 # %% [markdown]
 # ## Alpha and modules
@@ -123,13 +126,13 @@ report.table(report.tolerance_table(found, folder), "Dev loss by learning rate, 
 # one seed, as in the paper. Attention alone has the same grid of rates as both, and three seeds at the best.
 
 # %%
-report.table(report.alpha_table(found, folder), "Table 5: α at the best rank and learning rate")
+html.table(tables.alpha_table(found, folder), "Table 5: α at the best rank and learning rate")
 
 # %%
-report.table(report.module_table(found, folder), "Table 6: attention and MLP, or attention only")
+html.table(tables.module_table(found, folder), "Table 6: attention and MLP, or attention only")
 
 # %%
-report.source_line([r for base in found.bases for r in found.attention(base).kept], folder, command)
+html.source_line([r for base in found.bases for r in found.attention(base).kept], folder, command)
 
 # %% [markdown]
 # ## The paper's tables and its file
@@ -137,8 +140,8 @@ report.source_line([r for base in found.bases for r in found.attention(base).kep
 # The runs that the paper released, against the numbers it prints.
 
 # %%
-report.say("lora_printed", report.differing_sentence(found))
-report.table(report.differing_table(found), "Printed numbers that the released file gives otherwise")
+html.say("lora_printed", paper_sweep.differing_sentence(found))
+html.table(paper_sweep.differing_table(found), "Printed numbers that the released file gives otherwise")
 
 # %% [markdown]
 # ## Can twelve sonnets tell?
@@ -148,15 +151,15 @@ report.table(report.differing_table(found), "Printed numbers that the released f
 # pairs that differ by the draw alone.
 
 # %%
-report.table(report.noise_table(found), "Pairs of scores in the paper's tables that differ by more than noise")
+html.table(paper_sweep.noise_table(found), "Pairs of scores in the paper's tables that differ by more than noise")
 
 # %% [markdown]
 # And a best score grows with the number of tries. The curves are the expected best of so many runs (Dodge et al. 2019).
 
 # %%
-report.show(report.best_of_chart(found), settings.figures_folder, "02_best_of")
-report.say("lora_best_of", report.best_of_sentence(found))
-report.source_line([found.paper_record, found.floor], folder, command)
+drawing.show(figures.best_of_chart(found), settings.figures_folder, "02_best_of")
+html.say("lora_best_of", paper_sweep.best_of_sentence(found))
+html.source_line([found.paper_record, found.floor], folder, command)
 
 # %% [markdown]
 # ### Does chrF agree with the loss?
@@ -164,8 +167,8 @@ report.source_line([found.paper_record, found.floor], folder, command)
 # If chrF measured what fine-tuning learns, runs with a lower loss would score higher: Spearman's ρ near −1.
 
 # %%
-report.show(report.agreement_chart(found), settings.figures_folder, "02_agreement")
-report.table(report.agreement_table(found), "Rank correlation of dev loss and dev chrF over runs")
+drawing.show(figures.agreement_chart(found), settings.figures_folder, "02_agreement")
+html.table(paper_sweep.agreement_table(found), "Rank correlation of dev loss and dev chrF over runs")
 
 # %% [markdown]
 # ## What LoRA saves
@@ -175,9 +178,9 @@ report.table(report.agreement_table(found), "Rank correlation of dev loss and de
 
 # %%
 costs = steps.shown(settings, folder)
-report.say("lora_steps", costs.say(report.step_sentence))
+html.say("lora_steps", costs.say(step_tables.step_sentence))
 if costs.records:
-    report.show(report.step_chart(costs.records), settings.figures_folder, "02_steps")
+    drawing.show(step_tables.step_chart(costs.records), settings.figures_folder, "02_steps")
 
 # %% [markdown]
 # Memory by part is counted, tensor by tensor. The peak is what the system saw of the process, with what its allocator
@@ -185,14 +188,14 @@ if costs.records:
 # torch allocated.
 
 # %%
-report.table(report.step_table(costs.records, costs.folder), "Time and memory of one step")
+html.table(step_tables.step_table(costs.records, costs.folder), "Time and memory of one step")
 
 # %%
-report.say("lora_steps_why", report.step_why(costs.records))
-report.table(report.profile_table(costs.records), "Where the time of one step goes, in ms")
+html.say("lora_steps_why", step_tables.step_why(costs.records))
+html.table(step_tables.profile_table(costs.records), "Where the time of one step goes, in ms")
 
 # %%
-report.source_line(costs.records, costs.folder, costs.source)
+html.source_line(costs.records, costs.folder, costs.source)
 
 # %% [markdown]
 # ## Spot check
@@ -203,6 +206,6 @@ report.source_line(costs.records, costs.folder, costs.source)
 # and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check("lora", records, device)
-report.say("lora_spot", report.spot_sentence(then, now))
-report.table(report.spot_table(then, now))
+then, now = registry.spot_check("lora", records, device)
+html.say("lora_spot", spot_check.spot_sentence(then, now))
+html.table(spot_check.spot_table(then, now))

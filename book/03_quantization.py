@@ -45,15 +45,18 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib import chapters, report, speed
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.quantization import claims, figures, speed, tables, text
+from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check, verdict
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-records = chapters.records_of("quantization", settings, folder, seed, device)
-found = report.quantization_results(records)
+records = registry.records_of("quantization", settings, folder, seed, device)
+found = quantization.quantization_results(records)
 command = f"python -m frugal_lib sweep quantization --profile {profile}"
-report.say("quantization_verdict", report.quantization_sentence(found))
+html.say("quantization_verdict", claims.quantization_sentence(found))
 
 # %% [markdown]
 # ## What survives
@@ -65,11 +68,11 @@ report.say("quantization_verdict", report.quantization_sentence(found))
 # which the base itself is no better than chance has nothing to lose and is left out.
 
 # %%
-report.table(report.verdict_table(report.quantization_verdicts(found)), "Claims of the paper about quantization")
+html.table(verdict.verdict_table(claims.quantization_verdicts(found)), "Claims of the paper about quantization")
 
 # %%
-report.say("quantization_how", report.quantization_how(found))
-report.source_line([record for arm in found.arms for record in arm.records], folder, command)
+html.say("quantization_how", text.quantization_how(found))
+html.source_line([record for arm in found.arms for record in arm.records], folder, command)
 
 # %% [markdown]
 # ## Formats: bytes and quality
@@ -78,19 +81,19 @@ report.source_line([record for arm in found.arms for record in arm.records], fol
 # are bits × parameters; ours are those of the file, with embeddings, which stay in FP32, and scales.
 
 # %%
-report.show(report.sizes_and_scores(found), settings.figures_folder, "03_sizes_and_scores")
-report.say("quantization_unsupported", report.unsupported_sentence(found))
+drawing.show(figures.sizes_and_scores(found), settings.figures_folder, "03_sizes_and_scores")
+html.say("quantization_unsupported", text.unsupported_sentence(found))
 
 # %%
-report.say("quantization_sizes", report.sizes_sentence(found))
-report.table(report.format_table(found, folder), "Figure 2 as a table: bytes and quality of every format")
+html.say("quantization_sizes", text.sizes_sentence(found))
+html.table(tables.format_table(found, folder), "Figure 2 as a table: bytes and quality of every format")
 
 # %% [markdown]
 # chrF hardly moves where the model no longer knows what Shakespeare would write: eleven random lines score as much.
 # The loss on the true lines tells formats apart.
 
 # %%
-report.show(report.loss_by_format(found), settings.figures_folder, "03_loss_by_format")
+drawing.show(figures.loss_by_format(found), settings.figures_folder, "03_loss_by_format")
 
 # %% [markdown]
 # ### Four bits, and what shares a scale
@@ -100,7 +103,7 @@ report.show(report.loss_by_format(found), settings.figures_folder, "03_loss_by_f
 # normally distributed weights want them.
 
 # %%
-report.table(report.int4_table(found, folder), "The same models in four bits: loss in nats per token")
+html.table(tables.int4_table(found, folder), "The same models in four bits: loss in nats per token")
 
 # %% [markdown]
 # ## Speed
@@ -110,11 +113,11 @@ report.table(report.int4_table(found, folder), "The same models in four bits: lo
 
 # %%
 rates = speed.shown(settings, folder)
-report.say("quantization_speed", rates.say(report.speed_sentence))
-report.table(report.speed_table(rates.records, rates.folder), "Table 2: size and tokens per second by format")
+html.say("quantization_speed", rates.say(text.speed_sentence))
+html.table(tables.speed_table(rates.records, rates.folder), "Table 2: size and tokens per second by format")
 
 # %%
-report.source_line(rates.records, rates.folder, rates.source)
+html.source_line(rates.records, rates.folder, rates.source)
 
 # %% [markdown]
 # ## Generality
@@ -125,11 +128,11 @@ report.source_line(rates.records, rates.folder, rates.source)
 # trained: it is what a random generator drew. Here the same is done with many heads.
 
 # %%
-report.say("quantization_zero_shot", report.zero_shot_sentence(found))
-report.show(report.zero_shot_bars(found), settings.figures_folder, "03_zero_shot")
+html.say("quantization_zero_shot", text.zero_shot_sentence(found))
+drawing.show(figures.zero_shot_bars(found), settings.figures_folder, "03_zero_shot")
 
 # %%
-report.table(report.head_table(found), "Untrained heads on Quora's pairs")
+html.table(tables.head_table(found), "Untrained heads on Quora's pairs")
 
 # %% [markdown]
 # ### Four measures that can fail
@@ -140,17 +143,17 @@ report.table(report.head_table(found), "Untrained heads on Quora's pairs")
 # language model elsewhere. MRPC and these texts were trained on by nobody here.
 
 # %%
-report.show(report.generality_chart(found), settings.figures_folder, "03_generality")
+drawing.show(figures.generality_chart(found), settings.figures_folder, "03_generality")
 
 # %%
-report.table(report.generality_table(found, folder), "Measures of generality, as they are")
+html.table(tables.generality_table(found, folder), "Measures of generality, as they are")
 
 # %% [markdown]
 # Balanced accuracy needs a threshold, and a model leans to one answer whatever it is asked. The lean is what prompts
 # without content score (in nats, “yes” over “no”), and is taken off first (Zhao et al. 2021).
 
 # %%
-report.table(report.balanced_table(found), "Yes or no, calibrated")
+html.table(tables.balanced_table(found), "Yes or no, calibrated")
 
 # %% [markdown]
 # ## Spot check
@@ -161,6 +164,6 @@ report.table(report.balanced_table(found), "Yes or no, calibrated")
 # and now and then a sampled word with them.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check("quantization", records, device)
-report.say("quantization_spot", report.spot_sentence(then, now))
-report.table(report.spot_table(then, now))
+then, now = registry.spot_check("quantization", records, device)
+html.say("quantization_spot", spot_check.spot_sentence(then, now))
+html.table(spot_check.spot_table(then, now))

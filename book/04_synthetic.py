@@ -45,15 +45,18 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib import chapters, report
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.synthetic import claims, figures, tables, text
+from frugal_lib.chapters.synthetic import results as synthetic
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check, verdict
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-records = chapters.records_of("synthetic", settings, folder, seed, device)
-found = report.synthetic_results(records)
+records = registry.records_of("synthetic", settings, folder, seed, device)
+found = synthetic.synthetic_results(records)
 command = f"python -m frugal_lib sweep synthetic --profile {profile}"
-report.say("synthetic_verdict", report.synthetic_sentence(found))
+html.say("synthetic_verdict", text.synthetic_sentence(found))
 
 # %% [markdown]
 # ## What survives
@@ -63,11 +66,11 @@ report.say("synthetic_verdict", report.synthetic_sentence(found))
 # the intervals. A test sonnet that stands in the lessons counts where it says “as released”, as in the paper.
 
 # %%
-report.table(report.verdict_table(report.synthetic_verdicts(found)), "Claims of the paper about synthetic data")
+html.table(verdict.verdict_table(claims.synthetic_verdicts(found)), "Claims of the paper about synthetic data")
 
 # %%
-report.say("synthetic_how", report.synthetic_how(found))
-report.source_line(found.records, folder, command)
+html.say("synthetic_how", text.synthetic_how(found))
+html.source_line(found.records, folder, command)
 
 # %% [markdown]
 # ## What the teachers wrote
@@ -79,8 +82,8 @@ report.source_line(found.records, folder, command)
 # in order. The last row is Shakespeare himself: what the audit finds where everything is a copy.
 
 # %%
-report.say("synthetic_copies", report.copies_sentence(found))
-report.table(report.copies_table(found, folder), "What the files have from Shakespeare")
+html.say("synthetic_copies", text.copies_sentence(found))
+html.table(tables.copies_table(found, folder), "What the files have from Shakespeare")
 
 # %% [markdown]
 # The same for any two files: `python -m frugal_lib audit SYNTHETIC --against HELDOUT`.
@@ -88,17 +91,17 @@ report.table(report.copies_table(found, folder), "What the files have from Shake
 # ### Where the paper's best score comes from
 
 # %%
-report.say("synthetic_generations", report.generation_sentence(found))
-report.show(report.generations_chart(found), settings.figures_folder, "04_generations")
+html.say("synthetic_generations", text.generation_sentence(found))
+drawing.show(figures.generations_chart(found), settings.figures_folder, "04_generations")
 
 # %%
-report.table(report.generation_table(found), "The released generations of the student of Flash, one by one")
+html.table(tables.generation_table(found), "The released generations of the student of Flash, one by one")
 
 # %% [markdown]
 # A copy to look at. Marked lines are those of the true sonnet; a student was given the first three.
 
 # %%
-report.copies_to_see(found)
+text.copies_to_see(found)
 
 # %% [markdown]
 # ### Form
@@ -109,8 +112,8 @@ report.copies_to_see(found)
 # iambic pentameter.
 
 # %%
-report.say("synthetic_form", report.form_sentence(found))
-report.table(report.form_table(found, folder), "Table 4: perfect sonnets, and what else there is to form")
+html.say("synthetic_form", text.form_sentence(found))
+html.table(tables.form_table(found, folder), "Table 4: perfect sonnets, and what else there is to form")
 
 # %% [markdown]
 # ### Cost
@@ -120,7 +123,7 @@ report.table(report.form_table(found, folder), "Table 4: perfect sonnets, and wh
 # has a thousand written anew, and counts what they really cost.
 
 # %%
-report.table(report.cost_by_teacher(found), "Cost by teacher")
+html.table(tables.cost_by_teacher(found), "Cost by teacher")
 
 # %% [markdown]
 # ## What the students learned
@@ -128,16 +131,16 @@ report.table(report.cost_by_teacher(found), "Cost by teacher")
 # The paper's Figure 3: chrF of students by number of synthetic sonnets, and the gain in per cent.
 
 # %%
-report.show(report.gains_chart(found), settings.figures_folder, "04_gains")
+drawing.show(figures.gains_chart(found), settings.figures_folder, "04_gains")
 
 # %% [markdown]
 # The loss on the true lines tells more, and on the test sonnets nothing was chosen.
 
 # %%
-report.show(report.losses_by_number(found), settings.figures_folder, "04_losses")
+drawing.show(figures.losses_by_number(found), settings.figures_folder, "04_losses")
 
 # %%
-report.table(report.student_table(found, folder), "Every student")
+html.table(tables.student_table(found, folder), "Every student")
 
 # %% [markdown]
 # ### The leak, sonnet by sonnet
@@ -147,11 +150,11 @@ report.table(report.student_table(found, folder), "Every student")
 # trained at that rate without stopping.
 
 # %%
-report.say("synthetic_leak", report.leak_sentence(found))
-report.show(report.leak_chart(found), settings.figures_folder, "04_leak")
+html.say("synthetic_leak", text.leak_sentence(found))
+drawing.show(figures.leak_chart(found), settings.figures_folder, "04_leak")
 
 # %%
-report.table(report.leak_table(found, found.bases[-1], long=True), "Dev sonnets of the long students of Flash")
+html.table(tables.leak_table(found, found.bases[-1], long=True), "Dev sonnets of the long students of Flash")
 
 # %% [markdown]
 # ### Would stricter filters help?
@@ -160,7 +163,7 @@ report.table(report.leak_table(found, found.bases[-1], long=True), "Dev sonnets 
 # sonnets of strict form, beside others that read as many, drawn by lot from the same teacher.
 
 # %%
-report.table(report.strict_table(found, folder), "Lessons of strict form")
+html.table(tables.strict_table(found, folder), "Lessons of strict form")
 
 # %% [markdown]
 # ### What else they still know
@@ -169,7 +172,7 @@ report.table(report.strict_table(found, folder), "Lessons of strict form")
 # is shown in [chapter 3](03_quantization). Beside it are that chapter's measures, which can fail.
 
 # %%
-report.table(report.transfer_table(found, folder), "Table 7: sonnets, and other tasks")
+html.table(tables.transfer_table(found, folder), "Table 7: sonnets, and other tasks")
 
 # %% [markdown]
 # ## Spot check
@@ -178,6 +181,6 @@ report.table(report.transfer_table(found, folder), "Table 7: sonnets, and other 
 # `python -m frugal_lib verify --rerun kinds` does that with a run of every kind.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check("synthetic", records, device)
-report.say("synthetic_spot", report.spot_sentence(then, now))
-report.table(report.spot_table(then, now))
+then, now = registry.spot_check("synthetic", records, device)
+html.say("synthetic_spot", spot_check.spot_sentence(then, now))
+html.table(spot_check.spot_table(then, now))

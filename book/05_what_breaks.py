@@ -42,31 +42,43 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib import chapters, report
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import sonnets
+from frugal_lib.chapters.what_breaks import (
+    answers,
+    capacity,
+    chance,
+    claims,
+    contamination,
+    figures,
+    first_measurement,
+    power,
+)
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
 names = ("baseline", "lora", "quantization", "synthetic", "controls")
-records = {name: chapters.records_of(name, settings, folder, seed, device) for name in names}
-book, rows = report.book_of(records), report.score_rows(records["baseline"])
+records = {name: registry.records_of(name, settings, folder, seed, device) for name in names}
+book, rows = claims.book_of(records), sonnets.score_rows(records["baseline"])
 controls = records["controls"]
-doses = report.dose_results(controls)
-report.say("answers", report.answers(book, rows))
-report.say("claims_count", report.claim_sentence(book))
-report.source_line(controls, folder, f"python -m frugal_lib sweep controls --profile {profile}")
+doses = contamination.dose_results(controls)
+html.say("answers", answers.answers(book, rows))
+html.say("claims_count", claims.claim_sentence(book))
+html.source_line(controls, folder, f"python -m frugal_lib sweep controls --profile {profile}")
 
 # %% [markdown]
 # ## The claims
 
 # %%
-report.keep("claims", report.table(report.claim_table(book)), "The claims of the paper and their verdicts")
+html.keep("claims", html.table(claims.claim_table(book)), "The claims of the paper and their verdicts")
 
 # %%
-report.say("claims_how", report.claim_how())
+html.say("claims_how", claims.claim_how())
 
 # %%
-report.say("takeaways", report.takeaways(book, rows, doses))
+html.say("takeaways", power.takeaways(book, rows, doses))
 
 # %% [markdown]
 # ## The floor under every score
@@ -75,10 +87,10 @@ report.say("takeaways", report.takeaways(book, rows, doses))
 # nothing of the sonnet that they complete.
 
 # %%
-report.show(report.floors_chart(book, rows), settings.figures_folder, "05_floors")
+drawing.show(figures.floors_chart(book, rows), settings.figures_folder, "05_floors")
 
 # %%
-report.say("released_files", report.released_sentence(book))
+html.say("released_files", power.released_sentence(book))
 
 # %% [markdown]
 # ## How far chance moves a score
@@ -88,17 +100,17 @@ report.say("released_files", report.released_sentence(book))
 # and samples once.
 
 # %%
-report.table(report.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
+html.table(chance.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
 
 # %% [markdown]
 # Who looks at many such scores and reports the highest, reports luck. The best of so many draws of one and the same
 # thing, on average, and in brackets where 95 % of such bests lie:
 
 # %%
-report.table(report.luck_table(book, controls), "dev chrF of the best of so many draws")
+html.table(chance.luck_table(book, controls), "dev chrF of the best of so many draws")
 
 # %%
-report.say("luck", report.luck_sentence(book))
+html.say("luck", chance.luck_sentence(book))
 
 # %% [markdown]
 # ## What twelve sonnets can show
@@ -107,24 +119,24 @@ report.say("luck", report.luck_sentence(book))
 # twelve sonnets). The last column is the difference that such a test finds four times in five.
 
 # %%
-report.table(report.release_table(book), "The paper's released generations against each other")
+html.table(power.release_table(book), "The paper's released generations against each other")
 
 # %% [markdown]
 # The same test on this book's models, whose scores are means over seeds and samples; and on the likelihood of the true
 # lines, which needs no samples:
 
 # %%
-report.table(report.exact_table(book), "This book's models against each other")
+html.table(chance.exact_table(book), "This book's models against each other")
 
 # %%
-report.say("exact", report.exact_sentence(book))
+html.say("exact", chance.exact_sentence(book))
 
 # %% [markdown]
 # How many sonnets a paired test would need to find the differences that the paper draws conclusions from, were they
 # real, at the spread between two of its released models:
 
 # %%
-report.table(report.power_table(book), "Sonnets needed for 80 % power")
+html.table(power.power_table(book), "Sonnets needed for 80 % power")
 
 # %% [markdown]
 # ## Held-out text in the lessons, dose by dose
@@ -133,23 +145,23 @@ report.table(report.power_table(book), "Sonnets needed for 80 % power")
 # of that does it take? Here dev sonnets are put into clean lessons on purpose.
 
 # %%
-report.say("doses", report.dose_sentence(doses))
-report.show(report.doses_chart(doses, book.synthetic), settings.figures_folder, "05_doses")
+html.say("doses", contamination.dose_sentence(doses))
+drawing.show(figures.doses_chart(doses, book.synthetic), settings.figures_folder, "05_doses")
 
 # %%
-report.say("doses_file", report.file_sentence(doses, book.synthetic))
+html.say("doses_file", contamination.file_sentence(doses, book.synthetic))
 
 # %%
-report.table(report.dose_table(doses, folder), "Copies of a dev sonnet in the lessons, and what becomes of it")
+html.table(contamination.dose_table(doses, folder), "Copies of a dev sonnet in the lessons, and what becomes of it")
 
 # %% [markdown]
 # The same number of copies of more and more sonnets: what it does to these, to the others, and to the score of all.
 
 # %%
-report.table(report.number_table(doses, folder), "The same copies of more and more of the dev sonnets")
+html.table(contamination.number_table(doses, folder), "The same copies of more and more of the dev sonnets")
 
 # %%
-report.say("doses_how", report.dose_how(doses))
+html.say("doses_how", contamination.dose_how(doses))
 
 # %% [markdown]
 # ## Measures that can see
@@ -159,7 +171,7 @@ report.say("doses_how", report.dose_how(doses))
 # Shakespeare, of another sonnet.
 
 # %%
-report.table(report.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
+html.table(power.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
 
 # %% [markdown]
 # ## Capacity
@@ -168,10 +180,10 @@ report.table(report.metric_table(controls), "Tuned models beside the base, rando
 # larger minus the smaller:
 
 # %%
-report.table(report.capacity_table(book), "The three takeaways on two sizes")
+html.table(capacity.capacity_table(book), "The three takeaways on two sizes")
 
 # %%
-report.say("capacity", report.capacity_sentence(book))
+html.say("capacity", capacity.capacity_sentence(book))
 
 # %% [markdown]
 # ## Checked against a first measurement
@@ -180,7 +192,7 @@ report.say("capacity", report.capacity_sentence(book))
 # a unit of the last digit, and where they disagree, why.
 
 # %%
-report.table(report.check_table(book, rows, controls), "Figures measured twice")
+html.table(first_measurement.check_table(book, rows, controls), "Figures measured twice")
 
 # %% [markdown]
 # ## Spot check
@@ -189,6 +201,6 @@ report.table(report.check_table(book, rows, controls), "Figures measured twice")
 # `python -m frugal_lib verify --rerun kinds` does that with a run of every kind.
 
 # %% tags=["remove-stderr"]
-then, now = chapters.spot_check("controls", controls, device)
-report.say("controls_spot", report.spot_sentence(then, now))
-report.table(report.spot_table(then, now))
+then, now = registry.spot_check("controls", controls, device)
+html.say("controls_spot", spot_check.spot_sentence(then, now))
+html.table(spot_check.spot_table(then, now))

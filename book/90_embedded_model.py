@@ -44,14 +44,17 @@ device = "auto"
 results = ""
 
 # %% tags=["remove-stderr"]
-from frugal_lib import report, yardsticks
-from frugal_lib.data import available_edition, load_sonnets
+from frugal_lib.chapters.embedded import figures
+from frugal_lib.chapters.embedded import results as embedded
+from frugal_lib.data.sonnets import available_edition, load_sonnets
+from frugal_lib.metrics import reference_models
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html
 
 settings = load_profile(profile)
-found = yardsticks.load()
-report.say("embedded_base", report.base_sentence())
-report.say("embedded_finding", report.embedded_finding(found))
+found = reference_models.load()
+html.say("embedded_base", embedded.base_sentence())
+html.say("embedded_finding", embedded.embedded_finding(found))
 
 # %% [markdown]
 # ## Against n-grams
@@ -60,12 +63,12 @@ report.say("embedded_finding", report.embedded_finding(found))
 # do. It was trained on the same text, all of it, in the same tokens.
 
 # %%
-report.show(report.embedded_chart(found), settings.figures_folder, "90_embedded")
-report.table(report.bits_table(found), "Bits per character, lower is better")
+drawing.show(figures.embedded_chart(found), settings.figures_folder, "90_embedded")
+html.table(embedded.bits_table(found), "Bits per character, lower is better")
 
 # %%
-report.say("embedded_how", report.embedded_how(found))
-report.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["environment"], ["yardsticks.json"])
+html.say("embedded_how", embedded.embedded_how(found))
+html.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["environment"], ["yardsticks.json"])
 
 # %% [markdown]
 # ## Two sizes of one family
@@ -76,12 +79,12 @@ report.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["envi
 # [model card](https://github.com/frugal-gpt2/frugal-gpt2/blob/main/frugal_lib/assets/README.md).
 
 # %%
-report.table(report.family_table(), "The embedded models")
+html.table(embedded.family_table(), "The embedded models")
 
 # %%
 files = ["micro/training.json", "nano/training.json"]
 command = "python -m frugal_lib pretrain CORPUS_DIR --size micro (and nano)"
-report.embedded_source(command, report.training_environment(), files)
+html.embedded_source(command, embedded.training_environment(), files)
 
 # %% [markdown]
 # ## How the recipe was chosen
@@ -93,11 +96,11 @@ report.embedded_source(command, report.training_environment(), files)
 # text in the same time. A vocabulary of 7,040 stands for 8,192, so that n-grams of five tokens can be counted.
 
 # %%
-report.table(report.recipe_table(), "Loss on held-out works after equal computing time, best first")
+html.table(embedded.recipe_table(), "Loss on held-out works after equal computing time, best first")
 
 # %%
-search = report.recipe_search()
-report.embedded_source(search["command"], search["environment"], ["recipes.json"])
+search = embedded.recipe_search()
+html.embedded_source(search["command"], search["environment"], ["recipes.json"])
 
 # %% [markdown]
 # ## What they write
@@ -107,9 +110,9 @@ report.embedded_source(search["command"], search["environment"], ["recipes.json"
 
 # %%
 sonnet = load_sonnets(available_edition()).dev[0]
-texts = report.samples(sonnet)
-display(report.columns(texts["prose"], report.PROSE))
-display(report.columns(texts["verse"], sonnet.given))
+texts = embedded.samples(sonnet)
+display(html.columns(texts["prose"], embedded.PROSE))
+display(html.columns(texts["verse"], sonnet.given))
 
 # %% [markdown]
 # ## Spot check
@@ -117,4 +120,4 @@ display(report.columns(texts["verse"], sonnet.given))
 # The dev sonnets' bits per character, computed again in this build from the weights.
 
 # %% tags=["remove-stderr"]
-report.table(report.sonnet_check(found))
+html.table(embedded.sonnet_check(found))

@@ -29,8 +29,8 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score generated sonnets: chrF over the whole text and over what the model wrote."""
-    from frugal_lib.fetch import DataError
-    from frugal_lib.score import score_files
+    from frugal_lib.core.fetch import DataError
+    from frugal_lib.metrics.chrf import score_files
 
     try:
         result = score_files(generated, gold)
@@ -51,9 +51,9 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
-    from frugal_lib.audit import MOSTLY, NEAR, summary
-    from frugal_lib.fetch import DataError
-    from frugal_lib.texts import read_texts
+    from frugal_lib.core.fetch import DataError
+    from frugal_lib.data.text_files import read_texts
+    from frugal_lib.metrics.overlap import MOSTLY, NEAR, summary
 
     try:
         found = summary(list(read_texts(synthetic).values()), read_texts(against))
@@ -83,14 +83,14 @@ def sweep(
     retry_failed: Annotated[bool, typer.Option(help="Compute failed runs again.")] = False,
 ) -> None:
     """Compute the runs of a chapter that have no record yet; goes on where it was stopped."""
-    from frugal_lib import chapters
-    from frugal_lib.fetch import DataError
+    from frugal_lib.chapters import registry
+    from frugal_lib.core.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
 
     try:
         loaded = load_profile(profile)
         folder = loaded.results_folder(results)
-        records = chapters.records_of(chapter, loaded, folder, seed, device, workers, retry_failed)
+        records = registry.records_of(chapter, loaded, folder, seed, device, workers, retry_failed)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
@@ -113,21 +113,21 @@ def benchmark(
     results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
 ) -> None:
     """Speed of training or generation on this machine. Let nothing else run meanwhile."""
-    from frugal_lib.fetch import DataError
-    from frugal_lib.measurements import BY_CHAPTER as chapters
+    from frugal_lib.chapters.measurements import BY_CHAPTER
+    from frugal_lib.core.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
 
-    if chapter not in chapters:
-        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(chapters)}.")
+    if chapter not in BY_CHAPTER:
+        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_CHAPTER)}.")
     try:
         loaded = load_profile(profile)
-        found = chapters[chapter].measure(loaded, loaded.results_folder(results), device)
+        found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     for record in found if isinstance(found, list) else [found]:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
-        typer.echo(chapters[chapter].summary(record))
+        typer.echo(BY_CHAPTER[chapter].summary(record))
 
 
 @app.command()
@@ -143,9 +143,9 @@ def pretrain(
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,
 ) -> None:
     """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
-    from frugal_lib.fetch import DataError, cache_dir
-    from frugal_lib.pretrain import make_recipe
-    from frugal_lib.pretrain import pretrain as train_base
+    from frugal_lib.core.fetch import DataError, cache_dir
+    from frugal_lib.models.pretrain import make_recipe
+    from frugal_lib.models.pretrain import pretrain as train_base
 
     out = out or Path("_build") / size
     try:
@@ -163,18 +163,20 @@ def yardsticks(
     out: Annotated[Path | None, typer.Option(help="Where the numbers go; default: beside the models.")] = None,
 ) -> None:
     """Bits per character of the embedded models beside n-gram models and xz, on text none of them saw."""
-    from frugal_lib import yardsticks
-    from frugal_lib.fetch import DataError, cache_dir
+    from frugal_lib.core.fetch import DataError, cache_dir
+    from frugal_lib.metrics import reference_models
 
     try:
-        found = yardsticks.measure(corpus, work or cache_dir() / "pretrain")
+        found = reference_models.measure(corpus, work or cache_dir() / "pretrain")
     except (DataError, OSError, ValueError) as error:
         raise fail(error) from None
-    (out or yardsticks.FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (out or reference_models.FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     typer.echo(f"{'bits per character':18}  {'held-out works':>14}  {'dev sonnets, lines 4-14':>23}")
     for name in found["works"][0]["bits"]:
-        sonnets = f"{yardsticks.ratio(yardsticks.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
-        typer.echo(f"{name:18}  {yardsticks.ratio(found['works'], name):14.3f}  {sonnets}")
+        sonnets = (
+            f"{reference_models.ratio(reference_models.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
+        )
+        typer.echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets}")
 
 
 @app.command()
@@ -191,7 +193,7 @@ def teach(
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the server.")] = 120.0,
 ) -> None:
     """Have Gemini write sonnets, with the key in GEMINI_API_KEY; goes on where it was stopped."""
-    from frugal_lib.fetch import DataError
+    from frugal_lib.core.fetch import DataError
     from frugal_lib.teachers.gemini import Gemini, Settings
 
     try:

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from frugal_lib import data, fetch, labelled, machine, models, profiles, runs
+from frugal_lib import profiles
 from frugal_lib.colab import pins
-from frugal_lib.teachers.released import SOURCES, poems
+from frugal_lib.core import fetch, machine, runs
+from frugal_lib.data import labelled
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.models import bases
+from frugal_lib.teachers.on_file import SOURCES, poems
 
 Check = tuple[str, bool, str]
 
@@ -39,22 +43,22 @@ def check_base() -> Check:
     """Every base that ships loads and gives finite logits."""
     import torch
 
-    names = models.embedded_bases()
+    names = bases.embedded_bases()
     for name in names:
-        ids = models.load_tokenizer(name)("Shall I compare thee", return_tensors="pt")
-        if not torch.isfinite(models.load_model(name)(**ids).logits).all():
+        ids = bases.load_tokenizer(name)("Shall I compare thee", return_tensors="pt")
+        if not torch.isfinite(bases.load_model(name)(**ids).logits).all():
             return "base", False, f"{name} gives logits that are not finite; restore frugal_lib/assets/{name} from git"
-    return "base", bool(names), ", ".join(f"{name} ({models.base_digest(name)})" for name in names) or "none found"
+    return "base", bool(names), ", ".join(f"{name} ({bases.base_digest(name)})" for name in names) or "none found"
 
 
 def check_sonnets() -> Check:
     """Which edition of the sonnets this machine can have."""
     try:
-        edition = data.available_edition()
-        sonnets = data.load_sonnets(edition)
+        edition = sonnet_data.available_edition()
+        sonnets = sonnet_data.load_sonnets(edition)
     except fetch.DataError as error:
         return "sonnets", False, str(error)
-    return "sonnets", True, f"{edition}: {data.EDITIONS[edition]}; {sizes(sonnets)}"
+    return "sonnets", True, f"{edition}: {sonnet_data.EDITIONS[edition]}; {sizes(sonnets)}"
 
 
 def check_labelled(task: str) -> Check:
@@ -81,7 +85,7 @@ def check_teachers() -> Check:
     return "teachers", True, "; ".join(filter(None, parts))
 
 
-def sizes(splits: data.Sonnets | labelled.Labelled) -> str:
+def sizes(splits: sonnet_data.Sonnets | labelled.Labelled) -> str:
     """How many examples each split has."""
     return ", ".join(f"{name} {len(splits.split(name)):,}" for name in ("train", "dev", "test"))
 

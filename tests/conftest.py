@@ -17,9 +17,11 @@ import pytest
 import yaml
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import chapters, data, models
+from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.core.runs import Run
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.models import bases
 from frugal_lib.profiles import FOLDER, Profile
-from frugal_lib.runs import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,19 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def first_runs(profile: Profile, seed: int = 0) -> list[Run]:
     """The runs chapter 1 asks for before it has seen a record."""
     asked = []
-    chapters.baseline(profile, seed, lambda runs: asked.extend(runs) or [])
+    baseline_plan.baseline(profile, seed, lambda runs: asked.extend(runs) or [])
     return asked
 
 
 @pytest.fixture(scope="session")
-def sonnets() -> data.Sonnets:
+def sonnets() -> sonnet_data.Sonnets:
     """The public-domain edition: a package index is all it needs."""
-    return data.load_sonnets("public-domain")
+    return sonnet_data.load_sonnets("public-domain")
 
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return models.load_tokenizer("micro")
+    return bases.load_tokenizer("micro")
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def tiny(tokenizer) -> GPT2LMHeadModel:
     ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.eos_token_id)
     model = GPT2LMHeadModel(GPT2Config(**sizes, **ids, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0))
     model.loss_type = "ForCausalLM"
-    return models.linearize(model).eval()
+    return bases.linearize(model).eval()
 
 
 @pytest.fixture

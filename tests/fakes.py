@@ -1,7 +1,7 @@
 """Records that no run made, for the tests of what is said about records."""
 
-from frugal_lib.labelled import CLASSES
-from frugal_lib.runs import Record
+from frugal_lib.core.runs import Record
+from frugal_lib.data.labelled import CLASSES
 
 ENVIRONMENT = {"seconds": 60.0, "commit": "abc", "device_name": "a <cpu>", "threads": 1, "versions": {"torch": "2"}}
 ACCURACY = {"majority": 0.3, "tfidf": 0.6, "last-layer": 0.5, "full": 0.8}

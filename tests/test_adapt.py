@@ -8,8 +8,8 @@ from test_runs import RUN
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import adapt, models
-from frugal_lib.runs import Run
+from frugal_lib.core.runs import Run
+from frugal_lib.models import adapt, bases
 
 IDS = torch.tensor([[5, 77, 300, 4, 9, 12]])
 
@@ -53,7 +53,7 @@ def gpt2_small():
     """GPT-2 Small without memory for its weights: enough to count parameters."""
     with torch.device("meta"):
         model = GPT2LMHeadModel(GPT2Config())
-        return models.linearize(model)
+        return bases.linearize(model)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 4, 8, 16, 32, 64, 128, 256])

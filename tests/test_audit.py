@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from frugal_lib import fetch
-from frugal_lib.audit import Held, Targets, find_overlaps, first_of_each, summary
-from frugal_lib.teachers.released import SOURCES, path_of, poems
+from frugal_lib.core import fetch
+from frugal_lib.metrics.overlap import Held, Targets, find_overlaps, first_of_each, summary
+from frugal_lib.teachers.on_file import SOURCES, path_of, poems
 
 LINE = "When forty winters shall besiege thy brow,"
 SONNET = f"{LINE}\nAnd dig deep trenches in thy beauty's field,\nThy youth's proud livery, so gazed on now"

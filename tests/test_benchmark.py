@@ -4,13 +4,16 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from frugal_lib import benchmark, report, speed, steps
 from frugal_lib.__main__ import app
+from frugal_lib.chapters.baseline import speed
+from frugal_lib.chapters.lora import steps
+from frugal_lib.chapters.quantization import speed as quantization_speed
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import html
 
 
 def test_the_command_measures_and_its_numbers_agree_with_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "EPOCHS", 1)
+    monkeypatch.setattr(speed, "EPOCHS", 1)
     done = CliRunner().invoke(app, ["benchmark", "--profile", "smoke", "--results", str(tmp_path), "--device", "cpu"])
     assert done.exit_code == 0, done.output
     (path,) = tmp_path.rglob("*.json")
@@ -27,38 +30,38 @@ def never(run, device):
 
 @pytest.mark.parametrize("edition", ["folger", "public-domain"])
 def test_a_chapter_shows_the_published_record_where_its_profile_has_none(tmp_path, monkeypatch, edition):
-    monkeypatch.setattr(benchmark.data, "available_edition", lambda: edition)
-    monkeypatch.setattr(benchmark, "compute", never)
-    shown = benchmark.shown(load_profile("smoke"), tmp_path)
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: edition)
+    monkeypatch.setattr(speed, "compute", never)
+    shown = speed.shown(load_profile("smoke"), tmp_path)
     (record,) = shown.records
     assert (shown.folder / record.run.path).is_file() and record.run.edition == "folger"
     assert shown.source == "python -m frugal_lib benchmark --profile micro"
-    said = shown.say(lambda records: benchmark.summary(records[0]))
+    said = shown.say(lambda records: speed.summary(records[0]))
     assert record.environment["device_name"] in said and f"base {record.run.base}" in said
     assert "the published record, of profile `micro`" in said and "benchmark --profile smoke`" in said
     assert not list(tmp_path.iterdir())
 
 
 def test_a_chapter_shows_the_records_in_its_own_folder_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "compute", lambda run, device: benchmark.Result({"tokens_per_second": 1.0}))
-    made = benchmark.measure(load_profile("smoke"), tmp_path, "cpu")
-    shown = benchmark.shown(load_profile("smoke"), tmp_path)
+    monkeypatch.setattr(speed, "compute", lambda run, device: speed.Result({"tokens_per_second": 1.0}))
+    made = speed.measure(load_profile("smoke"), tmp_path, "cpu")
+    shown = speed.shown(load_profile("smoke"), tmp_path)
     assert shown.records == [made] and shown.folder == tmp_path
     assert shown.say(lambda records: "so fast") == "so fast"
 
 
-@pytest.mark.parametrize(("module", "chapter"), [(benchmark, ""), (steps, " lora"), (speed, " quantization")])
+@pytest.mark.parametrize(("module", "chapter"), [(speed, ""), (steps, " lora"), (quantization_speed, " quantization")])
 def test_where_no_speed_was_measured_the_page_says_what_measures_it(tmp_path, monkeypatch, module, chapter):
-    monkeypatch.setattr(benchmark.runs, "read", lambda run, results: None)
+    monkeypatch.setattr("frugal_lib.core.runs.read", lambda run, results: None)
     shown = module.shown(load_profile("micro"), tmp_path)
     command = f"python -m frugal_lib benchmark{chapter} --profile micro"
     assert shown.records == [] and f"`{command}` does" in shown.say(None)
-    page = report.source_line(shown.records, shown.folder, shown.source).data
+    page = html.source_line(shown.records, shown.folder, shown.source).data
     assert command in page and "no record yet" in page
 
 
 def test_the_run_is_the_chapters_own_but_for_its_length():
     profile = load_profile("micro")
-    run = benchmark.speed_run(profile)
+    run = speed.speed_run(profile)
     assert (run.dropout, run.batch_size, run.base) == (profile.sonnets.dropout, profile.sonnets.batch_size, "micro")
-    assert dataclasses.asdict(run)["epochs"] == benchmark.EPOCHS
+    assert dataclasses.asdict(run)["epochs"] == speed.EPOCHS

@@ -3,9 +3,12 @@ import dataclasses
 import pytest
 from conftest import first_runs
 
-from frugal_lib import chapters, choose, fetch, models
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.core import fetch, select
+from frugal_lib.core.runs import Record
+from frugal_lib.models import bases
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record
 
 DEV = {"dev_nll": 3.0, "dev_accuracy": 0.5}
 
@@ -25,7 +28,7 @@ def test_the_first_runs_of_micro_are_grids_floors_bases_and_data():
             assert methods.count(method) == len(search.learning_rates) * len(search.batch_sizes)
         assert {"majority", "tfidf", "data"} <= set(methods)
     assert len({run.key for run in runs}) == len(runs)
-    assert all(run.base_digest == models.base_digest("micro") for run in runs if run.base)
+    assert all(run.base_digest == bases.base_digest("micro") for run in runs if run.base)
 
 
 def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
@@ -38,7 +41,7 @@ def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
 
     asked = []
     profile = load_profile("micro")
-    records = chapters.baseline(profile, 0, sweep)
+    records = baseline_plan.baseline(profile, 0, sweep)
     first, second = asked
     assert [record.run for record in records] == first + second
     assert {run.seed for run in second} == {1, 2}
@@ -46,11 +49,11 @@ def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
     assert len(second) == 2 * 6  # sst and cfimdb twice, quora and sonnets once
     for run in second:
         assert dataclasses.replace(run, seed=0) in first
-        assert len(choose.chosen(records, run.task, run.method)) == 3
+        assert len(select.chosen(records, run.task, run.method)) == 3
 
 
 def test_a_grid_that_failed_is_not_repeated():
-    records = chapters.baseline(
+    records = baseline_plan.baseline(
         load_profile("micro"),
         0,
         lambda runs: [Record(r, "failed" if r.task == "sst" else "ok", DEV, [], [], {}) for r in runs],
@@ -75,29 +78,29 @@ def test_the_spot_check_is_the_quickest_run_of_its_kind_on_an_edition_this_machi
     runs = first_runs(load_profile("micro"))
     records = [Record(run, "ok", {}, [], [], {"seconds": 100.0 * run.epochs + run.samples}) for run in runs]
     computed = []
-    monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: computed.append(run))
+    monkeypatch.setattr("frugal_lib.core.runs.execute", lambda run, compute, device: computed.append(run))
     for edition in ("folger", "public-domain"):
-        monkeypatch.setattr(chapters.data, "available_edition", lambda edition=edition: edition)
-        then, _ = chapters.spot_check("baseline", records, "cpu")
+        monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda edition=edition: edition)
+        then, _ = registry.spot_check("baseline", records, "cpu")
         assert then.run == computed[-1] and (then.run.edition, then.run.epochs) == ("public-domain", 2)
     slow = [dataclasses.replace(r, environment={"seconds": 1.0 if r.run.edition == "folger" else 9.0}) for r in records]
-    chapters.spot_check("baseline", slow, "cpu")
+    registry.spot_check("baseline", slow, "cpu")
     assert computed[-1].edition == "public-domain"
-    monkeypatch.setattr(chapters.data, "available_edition", lambda: "folger")
-    chapters.spot_check("baseline", slow, "cpu")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+    registry.spot_check("baseline", slow, "cpu")
     assert computed[-1].edition == "folger" and computed[-1].method == "full"
 
 
-@pytest.mark.parametrize("chapter", chapters.CHAPTERS)
+@pytest.mark.parametrize("chapter", registry.CHAPTERS)
 def test_a_published_chapter_has_a_spot_check_of_seconds_that_every_machine_can_make(chapter, monkeypatch):
-    monkeypatch.setattr(chapters.data, "available_edition", lambda: "public-domain")
-    monkeypatch.setattr(chapters.runs, "execute", lambda run, compute, device: run)
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "public-domain")
+    monkeypatch.setattr("frugal_lib.core.runs.execute", lambda run, compute, device: run)
     folder = load_profile("micro").results_folder()
     records = [Record.from_json(path.read_text()) for path in sorted((folder / chapter).glob("*.json"))]
-    then, now = chapters.spot_check(chapter, records, "cpu")
+    then, now = registry.spot_check(chapter, records, "cpu")
     assert then.run == now and then.run.learning_rate and then.environment["seconds"] <= 15
 
 
 def test_an_unknown_chapter_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="chapter 'epilogue' is unknown; choose one of baseline"):
-        chapters.records_of("epilogue", load_profile("smoke"), tmp_path)
+        registry.records_of("epilogue", load_profile("smoke"), tmp_path)

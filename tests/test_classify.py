@@ -6,11 +6,13 @@ import torch
 from conftest import first_runs
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import classify, describe, labelled, last_token, models, runs, tfidf
-from frugal_lib.labelled import Labelled
+from frugal_lib.core import runs
+from frugal_lib.data import labelled
+from frugal_lib.data.labelled import Labelled
+from frugal_lib.data.standins import Example
+from frugal_lib.models import bases, heads, tfidf
 from frugal_lib.profiles import load_profile
-from frugal_lib.standins import Example
-from frugal_lib.tasks import registry
+from frugal_lib.tasks import classify, data_summary, registry
 
 EDITIONS = {"sst": "vader", "cfimdb": "vader", "quora": "written"}
 
@@ -55,11 +57,11 @@ def test_only_the_head_learns_with_the_last_layer_and_everything_with_full(plan)
 
 
 def test_the_head_on_kept_features_is_the_head_on_texts():
-    model = last_token.classifier("micro", 5, 0.0, seed=0)
-    rows = classify.encode(labelled.load("sst", "vader").dev[:7], models.load_tokenizer("micro"), 512)
-    straight, kept = classify.predict(model, rows), classify.predict(model, classify.with_features(model, rows))
+    model = heads.classifier("micro", 5, 0.0, seed=0)
+    rows = heads.encode(labelled.load("sst", "vader").dev[:7], bases.load_tokenizer("micro"), 512)
+    straight, kept = heads.predict(model, rows), heads.predict(model, heads.with_features(model, rows))
     assert np.allclose(straight, kept, atol=1e-4)
-    alone = np.concatenate([classify.predict(model, [row]) for row in rows])  # no padding, in the order of the rows
+    alone = np.concatenate([heads.predict(model, [row]) for row in rows])  # no padding, in the order of the rows
     assert np.allclose(straight, alone, atol=1e-4)
 
 
@@ -71,11 +73,11 @@ def test_the_same_run_gives_the_same_answers(plan):
 
 
 def test_a_text_too_long_loses_its_end_and_a_pair_keeps_its_question():
-    tokenizer = models.load_tokenizer("micro")
+    tokenizer = bases.load_tokenizer("micro")
     long = Example("1", "word " * 900, 0)
-    (row,) = classify.encode([long], tokenizer, 512)
+    (row,) = heads.encode([long], tokenizer, 512)
     assert row["input_ids"] == tokenizer.encode(long.text)[:512]
-    (row,) = classify.encode([Example("2", "word " * 900, 0, "And this?")], tokenizer, 512)
+    (row,) = heads.encode([Example("2", "word " * 900, 0, "And this?")], tokenizer, 512)
     assert len(row["input_ids"]) == 512
     assert tokenizer.decode(row["input_ids"]).endswith("Do both ask the same, yes or no?")
 
@@ -144,7 +146,7 @@ def test_the_data_in_numbers(plan):
 
 
 def test_the_share_of_texts_that_are_cut():
-    assert describe.sizes(["a", "bb", "ccc", "d"], [600, 512, 513, 3], 512) == {
+    assert data_summary.sizes(["a", "bb", "ccc", "d"], [600, 512, 513, 3], 512) == {
         "examples": 4,
         "characters": 7,
         "tokens": 1628,
@@ -153,10 +155,10 @@ def test_the_share_of_texts_that_are_cut():
 
 
 def test_dropout_reaches_backbone_and_head():
-    model = last_token.classifier("micro", 2, 0.5, seed=0).train()
-    rows = classify.encode([Example("1", "a fine film", 1)], models.load_tokenizer("micro"), 512)
+    model = heads.classifier("micro", 2, 0.5, seed=0).train()
+    rows = heads.encode([Example("1", "a fine film", 1)], bases.load_tokenizer("micro"), 512)
     with torch.no_grad():
-        first, second = (model(**classify.collate(rows))["logits"] for _ in range(2))
+        first, second = (model(**heads.collate(rows))["logits"] for _ in range(2))
     assert not torch.equal(first, second)
 
 
@@ -168,11 +170,11 @@ def test_the_papers_profile_runs_at_full_size(task, monkeypatch, tokenizer):
         assert base == "gpt2"
         torch.manual_seed(0)
         ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 0)
-        model = GPT2LMHeadModel(GPT2Config(resid_pdrop=dropout, activation_function=models.FUSED_GELU, **ids))
-        return models.linearize(model).eval()
+        model = GPT2LMHeadModel(GPT2Config(resid_pdrop=dropout, activation_function=bases.FUSED_GELU, **ids))
+        return bases.linearize(model).eval()
 
-    monkeypatch.setattr(models, "load_model", random_gpt2)
-    monkeypatch.setattr(models, "load_tokenizer", lambda base: tokenizer)
+    monkeypatch.setattr(bases, "load_model", random_gpt2)
+    monkeypatch.setattr(bases, "load_tokenizer", lambda base: tokenizer)
     planned = first_runs(load_profile("paper"))
     run = next(run for run in planned if (run.task, run.method) == (task, "full"))
     little = {"edition": EDITIONS[task], "train_limit": 4, "held_out_limit": 4, "epochs": 1}

@@ -2,15 +2,17 @@
 
 import pytest
 
-from frugal_lib import chapters, controls, profiles, sonnet_runs
+from frugal_lib import profiles
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.what_breaks import plan as what_breaks_plan
 from frugal_lib.profiles import load_profile
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    monkeypatch.setattr(sonnet_runs.data, "available_edition", lambda: "folger")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
     stages = []
-    controls.chapter(load_profile("micro"), 0, lambda runs: stages.append(runs) or [])
+    what_breaks_plan.chapter(load_profile("micro"), 0, lambda runs: stages.append(runs) or [])
     (runs,) = stages
     return runs
 
@@ -48,7 +50,7 @@ def test_there_are_twenty_samples_at_three_seeds_trained_as_in_chapter_3(asked):
 
 
 def test_the_spot_check_has_copies_in_its_lessons_and_runs_anywhere(asked):
-    spot = chapters.CHAPTERS["controls"].spot_run(asked)
+    spot = registry.CHAPTERS["controls"].spot_run(asked)
     assert spot.doses == "8x1" and spot.base == "nano" and spot.seed == 0
     twin, short = [run for run in asked if (run.edition, run.teacher) == ("public-domain", "offline")]
     assert twin.doses == short.doses == "8x1" and short.items < twin.items

@@ -2,8 +2,9 @@ import hashlib
 
 import pytest
 
-from frugal_lib import data, fetch
-from frugal_lib.fetch import DataError
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError
+from frugal_lib.data import sonnets as sonnet_data
 
 
 def test_splits_of_the_public_domain_edition(sonnets):
@@ -25,27 +26,27 @@ def in_paper_format(sonnets, number=lambda s: s.id):
 @pytest.fixture
 def paper_files(tmp_path, monkeypatch, sonnets):
     """A stand-in for the paper's three files, made from the public-domain text, with its own SHA-256."""
-    prompts = [data.Sonnet(s.id, s.lines[:3]) for s in sonnets.test]
-    odd = [data.Sonnet(155, sonnets.dev[6].lines[:3]), data.Sonnet(156, sonnets.dev[7].lines[:3])]
+    prompts = [sonnet_data.Sonnet(s.id, s.lines[:3]) for s in sonnets.test]
+    odd = [sonnet_data.Sonnet(155, sonnets.dev[6].lines[:3]), sonnet_data.Sonnet(156, sonnets.dev[7].lines[:3])]
     texts = [in_paper_format(part) for part in (sonnets.train, sonnets.dev, [*prompts, *odd])]
     hashes = {}
-    for name, text in zip(data.FOLGER_FILES, texts, strict=True):
+    for name, text in zip(sonnet_data.FOLGER_FILES, texts, strict=True):
         path = tmp_path / "cs224n_gpt" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(data, "FOLGER_FILES", hashes)
+    monkeypatch.setattr(sonnet_data, "FOLGER_FILES", hashes)
     monkeypatch.setenv("FRUGAL_DATA_DIR", str(tmp_path))
-    for cached in (data.load_sonnets, data.available_edition):
+    for cached in (sonnet_data.load_sonnets, sonnet_data.available_edition):
         cached.cache_clear()
     yield tmp_path
-    for cached in (data.load_sonnets, data.available_edition):
+    for cached in (sonnet_data.load_sonnets, sonnet_data.available_edition):
         cached.cache_clear()
 
 
 def test_the_papers_files_are_read_from_the_data_folder(paper_files, sonnets):
-    ours = data.load_sonnets("folger")
-    assert data.available_edition() == "folger"
+    ours = sonnet_data.load_sonnets("folger")
+    assert sonnet_data.available_edition() == "folger"
     assert ours.train == sonnets.train and ours.dev == sonnets.dev  # indentation and title page are gone
     assert [s.id for s in ours.test] == [*range(145, 155), 155, 156]
     assert ours.test[:10] == sonnets.test  # prompts of the paper, endings of the public domain
@@ -56,15 +57,15 @@ def test_a_changed_or_truncated_file_is_refused(paper_files):
     path = paper_files / "cs224n_gpt" / "data/sonnets.txt"
     path.write_text(path.read_text()[:5000])
     with pytest.raises(DataError, match=r"sonnets\.txt: SHA-256 differs"):
-        data.load_sonnets("folger")
+        sonnet_data.load_sonnets("folger")
     with pytest.raises(DataError):
-        data.available_edition()
+        sonnet_data.available_edition()
 
 
 def test_a_missing_file_in_the_data_folder_is_named(paper_files):
     (paper_files / "cs224n_gpt" / "data/sonnets.txt").unlink()
     with pytest.raises(DataError, match=r"sonnets\.txt: no such file; unset FRUGAL_DATA_DIR"):
-        data.load_sonnets("folger")
+        sonnet_data.load_sonnets("folger")
 
 
 def test_without_network_and_folder_the_public_domain_text_is_used(monkeypatch):
@@ -74,23 +75,23 @@ def test_without_network_and_folder_the_public_domain_text_is_used(monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr(fetch.pooch, "retrieve", no_network)
-    data.available_edition.cache_clear()
-    assert data.available_edition() == "public-domain"
+    sonnet_data.available_edition.cache_clear()
+    assert sonnet_data.available_edition() == "public-domain"
     with pytest.raises(DataError, match="connect to the network or set FRUGAL_DATA_DIR"):
-        fetch.released_file("data/sonnets.txt", data.FOLGER_FILES["data/sonnets.txt"])
-    data.available_edition.cache_clear()
+        fetch.released_file("data/sonnets.txt", sonnet_data.FOLGER_FILES["data/sonnets.txt"])
+    sonnet_data.available_edition.cache_clear()
 
 
 def test_the_editions_have_different_digests():
-    assert data.digest("folger") != data.digest("public-domain")
-    assert len(data.digest("folger")) == 12
+    assert sonnet_data.digest("folger") != sonnet_data.digest("public-domain")
+    assert len(sonnet_data.digest("folger")) == 12
 
 
 def test_blocks_are_cut_at_numbers():
     text = "title\n\n0\nfirst line\nsecond 2 line\n\n\n11\r\n\nother\n"
-    assert data.parse_blocks(text, "f") == [(0, "first line\nsecond 2 line"), (11, "other")]
+    assert sonnet_data.parse_blocks(text, "f") == [(0, "first line\nsecond 2 line"), (11, "other")]
 
 
 def test_an_unknown_edition_is_refused():
     with pytest.raises(DataError, match="choose one of folger, public-domain"):
-        data.load_sonnets("quarto")
+        sonnet_data.load_sonnets("quarto")

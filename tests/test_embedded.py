@@ -6,10 +6,11 @@ import re
 import pytest
 from transformers import GPT2LMHeadModel
 
-from frugal_lib import models, report, yardsticks
-from frugal_lib.report import embedded
+from frugal_lib.chapters.embedded import figures, results
+from frugal_lib.metrics import reference_models
+from frugal_lib.models import bases
 
-CARD = (models.ASSETS / "README.md").read_text()
+CARD = (bases.ASSETS / "README.md").read_text()
 
 
 def made_up(micro, nano=2.2, kn5=2.0):
@@ -27,8 +28,8 @@ def made_up(micro, nano=2.2, kn5=2.0):
 
 
 def test_the_table_has_bits_and_the_saving_on_the_best_ngram_model():
-    table = report.bits_table(made_up(1.8))
-    assert list(table.index) == list(embedded.SCORER_NAMES.values())
+    table = results.bits_table(made_up(1.8))
+    assert list(table.index) == list(results.SCORER_NAMES.values())
     works, saving = table.columns[0], table.columns[1]
     assert table.loc["micro", works].startswith("1.836 [")
     assert table.loc["micro", saving].startswith("+10.0 [")
@@ -39,13 +40,13 @@ def test_the_table_has_bits_and_the_saving_on_the_best_ngram_model():
 
 @pytest.mark.parametrize(("micro", "words"), [(1.8, "less than"), (2.2, "more than")])
 def test_the_words_of_the_finding_follow_the_numbers(micro, words):
-    text = report.embedded_finding(made_up(micro))
+    text = results.embedded_finding(made_up(micro))
     assert text.count(f"micro needs {words} the n-gram model") == 2
     assert "On the 10 works" in text and "On the 12 dev sonnets" in text
 
 
 def test_the_chart_has_a_curve_and_a_cloud_for_each_model():
-    figure = report.embedded_chart(made_up(1.8))
+    figure = figures.embedded_chart(made_up(1.8))
     left, right = figure.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["micro", "nano", "Kneser-Ney, order 5"]
     dots = [line for line in right.lines if line.get_linestyle() == "None"]
@@ -54,11 +55,11 @@ def test_the_chart_has_a_curve_and_a_cloud_for_each_model():
     assert level == pytest.approx(2.0 * 1.02 * math.log(2) * 1000 / 300)
 
 
-@pytest.mark.parametrize("base", yardsticks.BASES)
+@pytest.mark.parametrize("base", reference_models.BASES)
 def test_the_card_says_what_was_done(base):
-    facts = embedded.training(base)
+    facts = results.training(base)
     recipe, last = facts["recipe"], facts["curve"][-1]
-    assert facts["parameters"] == GPT2LMHeadModel.from_pretrained(models.ASSETS / base).num_parameters()
+    assert facts["parameters"] == GPT2LMHeadModel.from_pretrained(bases.ASSETS / base).num_parameters()
     for number in (facts["parameters"], last["tokens"], last["step"], round(facts["seconds"])):
         assert f"{number:,}" in CARD, number
     assert f"{last['valid']:.3f}" in CARD and recipe["context"] == 512
@@ -69,25 +70,25 @@ def test_the_card_says_what_was_done(base):
 
 
 def test_the_card_says_what_the_models_cost_in_bits():
-    found = yardsticks.load()
-    for rows in (found["works"], yardsticks.dev_rows(found)):
+    found = reference_models.load()
+    for rows in (found["works"], reference_models.dev_rows(found)):
         for name in ("micro", "nano", "kn5", "kn4"):
-            assert f"{yardsticks.ratio(rows, name):.3f}" in CARD
+            assert f"{reference_models.ratio(rows, name):.3f}" in CARD
 
 
 def test_both_models_read_the_same_text_in_the_same_tokens_and_are_small():
-    micro, nano = map(embedded.training, ("micro", "nano"))
+    micro, nano = map(results.training, ("micro", "nano"))
     assert micro["corpus"] == nano["corpus"]
     assert micro["curve"][-1]["tokens"] == nano["curve"][-1]["tokens"] >= 20_000_000
-    files = [(models.ASSETS / base / "tokenizer.json").read_text() for base in yardsticks.BASES]
+    files = [(bases.ASSETS / base / "tokenizer.json").read_text() for base in reference_models.BASES]
     assert files[0] == files[1]
-    assert sum((models.ASSETS / base / "model.safetensors").stat().st_size for base in yardsticks.BASES) < 20e6
+    assert sum((bases.ASSETS / base / "model.safetensors").stat().st_size for base in reference_models.BASES) < 20e6
 
 
 def test_the_recipes_that_were_tried_can_be_tried_again():
-    from frugal_lib.pretrain import make_recipe
+    from frugal_lib.models.pretrain import make_recipe
 
-    table = report.recipe_table()
+    table = results.recipe_table()
     assert len(table) >= 8 and re.match(r"Muon", table.index[0])
-    for run in embedded.recipe_search()["runs"]:
+    for run in results.recipe_search()["runs"]:
         make_recipe("micro", run["settings"].split())

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from frugal_lib import fetch
-from frugal_lib.fetch import DataError, Package
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError, Package
 
 
 @pytest.fixture

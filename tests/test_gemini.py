@@ -6,7 +6,7 @@ import traceback
 import pytest
 from fake_gemini import KEY, numbered, serving, sonnet
 
-from frugal_lib.fetch import DataError
+from frugal_lib.core.fetch import DataError
 from frugal_lib.teachers.gemini import Gemini, Settings, TeacherError
 from frugal_lib.teachers.prices import cost
 from frugal_lib.teachers.prompt import parse, prompt

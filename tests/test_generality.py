@@ -6,8 +6,9 @@ import pytest
 import torch
 from test_runs import RUN
 
-from frugal_lib import generality, labelled, other_text
-from frugal_lib.standins import Example
+from frugal_lib.data import labelled, unrelated
+from frugal_lib.data.standins import Example
+from frugal_lib.metrics import generality
 
 has_data = pytest.mark.skipif(not os.environ.get("FRUGAL_DATA_DIR"), reason="needs FRUGAL_DATA_DIR")
 CHECKED = replace(RUN, pairs=12, pair_sets="quora/written mrpc/edited")
@@ -88,17 +89,17 @@ def test_an_untrained_head_on_states_that_are_all_alike_answers_all_alike():
 
 
 def test_prose_and_verse_are_long_enough_and_are_always_the_same():
-    prose, verse = other_text.prose(), other_text.verse()
-    assert len(prose) == other_text.ARTICLES and sum(map(len, prose.values())) > 30_000
+    prose, verse = unrelated.prose(), unrelated.verse()
+    assert len(prose) == unrelated.ARTICLES and sum(map(len, prose.values())) > 30_000
     assert len(verse) > 20 and all(len(text.splitlines()) <= 16 for text in verse.values())
-    assert min(map(len, (*prose.values(), *verse.values()))) >= other_text.SHORTEST
+    assert min(map(len, (*prose.values(), *verse.values()))) >= unrelated.SHORTEST
 
 
 def test_no_line_of_the_prose_or_verse_is_in_a_sonnet(sonnets):
     lines = {line.lower() for part in ("train", "dev", "test") for s in sonnets.split(part) for line in s.lines}
     others = [
         line.lower()
-        for text in (*other_text.prose().values(), *other_text.verse().values())
+        for text in (*unrelated.prose().values(), *unrelated.verse().values())
         for line in text.splitlines()
     ]
     assert not lines & set(others)

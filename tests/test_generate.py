@@ -2,8 +2,8 @@ import pytest
 import torch
 from scipy import stats
 
-from frugal_lib import models
-from frugal_lib.generate import Decoding, GumbelNoise, complete, stream_seed
+from frugal_lib.models import bases
+from frugal_lib.models.generate import Decoding, GumbelNoise, complete, stream_seed
 
 GREEDY = Decoding(temperature=0, max_new_tokens=40)
 SAMPLED = Decoding(max_new_tokens=40)
@@ -11,7 +11,7 @@ SAMPLED = Decoding(max_new_tokens=40)
 
 @pytest.fixture(scope="module")
 def micro():
-    return models.load_model("micro")
+    return bases.load_model("micro")
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, SAMPLED], ids=["greedy", "sampled"])

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from frugal_lib.kneser_ney import KneserNey, discounts
+from frugal_lib.models.kneser_ney import KneserNey, discounts
 
 TEXT = np.random.default_rng(0).integers(0, 6, 400) * np.random.default_rng(1).integers(0, 2, 400)
 

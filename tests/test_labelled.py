@@ -3,9 +3,9 @@ from collections import Counter
 
 import pytest
 
-from frugal_lib import labelled, standins
-from frugal_lib.fetch import DataError
-from frugal_lib.labelled import Columns
+from frugal_lib.core.fetch import DataError
+from frugal_lib.data import labelled, standins
+from frugal_lib.data.labelled import Columns
 
 COLUMNS = Columns("sentence", "sentiment")
 PAIRS = Columns("question1", "is_duplicate", "question2", ",")
@@ -85,7 +85,7 @@ def test_the_edition_of_a_machine_without_data_is_the_stand_in(monkeypatch):
         raise DataError("no network")
 
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
-    monkeypatch.setattr(labelled.fetch, "released_file", nothing)
+    monkeypatch.setattr("frugal_lib.core.fetch.released_file", nothing)
     labelled.available_edition.cache_clear(), labelled.load.cache_clear()
     assert [labelled.available_edition(task) for task in labelled.TASKS] == ["vader", "vader", "written"]
     labelled.available_edition.cache_clear(), labelled.load.cache_clear()

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from frugal_lib import last_token, models
+from frugal_lib.models import bases
+from frugal_lib.models import heads as model_heads
 
 TEXTS = ["a fine film", "the dullest film that I have sat through in a long and weary year", "no"]
 
@@ -14,12 +15,12 @@ def batch(tokenizer, side):
 
 @pytest.fixture
 def sided():
-    return models.load_tokenizer("micro")  # one of its own: the test changes its side
+    return bases.load_tokenizer("micro")  # one of its own: the test changes its side
 
 
 @pytest.mark.parametrize("make", [
-    lambda: last_token.classifier("micro", 5, 0.0, seed=0),
-    lambda: last_token.cloze("micro", (" no", " yes"), 0.0),
+    lambda: model_heads.classifier("micro", 5, 0.0, seed=0),
+    lambda: model_heads.cloze("micro", (" no", " yes"), 0.0),
 ])  # fmt: skip
 def test_padding_on_either_side_gives_the_logits_of_each_text_alone(sided, make):
     model = make()
@@ -33,7 +34,7 @@ def test_padding_on_either_side_gives_the_logits_of_each_text_alone(sided, make)
 
 
 def test_the_cloze_reads_the_words_of_the_language_model(sided):
-    model, whole = last_token.cloze("micro", (" no", " yes"), 0.0), models.load_model("micro")
+    model, whole = model_heads.cloze("micro", (" no", " yes"), 0.0), bases.load_model("micro")
     ids = sided("Is it so, yes or no?", return_tensors="pt")
     with torch.no_grad():
         ours = model(torch.tensor([1]), **ids)
@@ -46,9 +47,9 @@ def test_the_cloze_reads_the_words_of_the_language_model(sided):
 
 def test_a_word_of_several_tokens_is_refused():
     with pytest.raises(ValueError, match="must each be one token"):
-        last_token.cloze("micro", (" no", " absolutely so"), 0.0)
+        model_heads.cloze("micro", (" no", " absolutely so"), 0.0)
 
 
 def test_the_head_depends_on_the_seed_alone():
-    heads = [last_token.classifier("micro", 2, 0.0, seed).head.weight for seed in (0, 0, 1)]
+    heads = [model_heads.classifier("micro", 2, 0.0, seed).head.weight for seed in (0, 0, 1)]
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from frugal_lib import likelihood
-from frugal_lib.data import Sonnet
-from frugal_lib.likelihood import IGNORED
+from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.metrics import likelihood
+from frugal_lib.metrics.likelihood import IGNORED
 
 TEXTS = ["the rose is red\nthe violet is blue", "sugar is sweet", "and so art thou, my love, and so art thou"]
 SHALL = (

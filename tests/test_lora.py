@@ -2,9 +2,11 @@ import dataclasses
 
 import pytest
 
-from frugal_lib import chapters, lora
+from frugal_lib.chapters import common
+from frugal_lib.chapters import registry as chapters_registry
+from frugal_lib.chapters.lora import plan as lora_plan
+from frugal_lib.core.runs import Record
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record
 from frugal_lib.tasks import registry
 
 BEST = {("micro", 4): 5e-3, ("nano", 64): 1e-3}  # where the lowest loss is, by base and rank
@@ -20,14 +22,14 @@ def fake(run):
 
 @pytest.fixture
 def asked(monkeypatch):
-    monkeypatch.setattr(lora.sonnet_runs.data, "available_edition", lambda: "folger")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
     stages = []
 
     def sweep(wanted):
         stages.append(wanted)
         return [fake(run) for run in wanted]
 
-    records = lora.chapter(load_profile("micro"), 0, sweep)
+    records = lora_plan.chapter(load_profile("micro"), 0, sweep)
     return stages, records
 
 
@@ -72,18 +74,18 @@ def test_the_best_point_of_full_each_rank_and_each_choice_of_modules_has_three_s
 def test_the_spot_check_has_a_twin_on_the_text_that_every_machine_has(asked):
     (grid, *_), records = asked
     twins = [run for run in grid if run.edition == "public-domain"]
-    spot = lora.spot_run([record.run for record in records if record.run.edition == "folger"])
-    assert len(twins) == 2 and lora.sonnet_runs.on_public_domain(spot) == twins[0]
+    spot = lora_plan.spot_run([record.run for record in records if record.run.edition == "folger"])
+    assert len(twins) == 2 and common.on_public_domain(spot) == twins[0]
     assert dataclasses.replace(twins[0], train_limit=16, held_out_limit=3, samples=1, epochs=2) == twins[1]
     assert (spot.base, spot.rank, spot.method) == ("nano", 1, "lora")
-    assert lora.spot_run(twins) == twins[0]
+    assert lora_plan.spot_run(twins) == twins[0]
 
 
 def test_profile_paper_is_the_papers_sweep():
     """360 points of the grid, seven alphas and two choices of modules: 369, of which two are in the grid already."""
     profile = load_profile("paper")
     (plan,) = profile.lora.bases.values()
-    grid = [run for run in lora.grid_runs(profile, "gpt2", 0) if run.learning_rate]
+    grid = [run for run in lora_plan.grid_runs(profile, "gpt2", 0) if run.learning_rate]
     assert len({run.key for run in grid}) == 360
     assert {run.batch_size for run in grid} == {4, 8, 16} and len({run.learning_rate for run in grid}) == 12
     assert len(grid) + len(plan.alphas) + 2 == 369
@@ -92,7 +94,7 @@ def test_profile_paper_is_the_papers_sweep():
 def test_draws_of_the_floor_are_where_the_facts_say():
     """Eleven random training lines: 42.0 with a standard deviation of 0.3."""
     profile = dataclasses.replace(load_profile("smoke"), edition="public-domain")
-    start = lora.sonnet_runs.floor_run(profile, 0)
+    start = common.floor_run(profile, 0)
     run = dataclasses.replace(
         start, chapter="lora", method="floor-draws", samples=100, train_limit=None, held_out_limit=None
     )
@@ -107,4 +109,4 @@ def test_draws_of_the_floor_are_where_the_facts_say():
 def test_every_method_of_the_chapter_has_someone_who_computes_it(asked, monkeypatch):
     _, records = asked
     known = {"base", "full", "lora", "floor-draws", "released-sweep"}
-    assert {record.run.method for record in records} == known and "lora" in chapters.CHAPTERS
+    assert {record.run.method for record in records} == known and "lora" in chapters_registry.CHAPTERS

@@ -6,10 +6,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from frugal_lib import machine
 from frugal_lib.__main__ import app
+from frugal_lib.core import machine
+from frugal_lib.data.labelled import LOADERS
 from frugal_lib.doctor import checks
-from frugal_lib.labelled import LOADERS
 
 
 def test_devices():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from frugal_lib.muon import Muon, in_pieces, orthogonalise
+from frugal_lib.models.muon import Muon, in_pieces, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 16, 64), (2, 64, 16)])

@@ -5,9 +5,15 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from frugal_lib import chapters, report, runs, stats
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import sonnets
+from frugal_lib.chapters.lora import tables as lora_tables
+from frugal_lib.chapters.quantization import tables
+from frugal_lib.chapters.synthetic import tables as synthetic_tables
+from frugal_lib.chapters.what_breaks import claims
+from frugal_lib.chapters.what_breaks.claims import judged
+from frugal_lib.core import runs, stats
 from frugal_lib.profiles import load_profile
-from frugal_lib.report.claims import judged
 
 TRIALS = 2000
 
@@ -55,13 +61,13 @@ def parts():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats, "crossed_variance", noted)
         names = ("baseline", "lora", "quantization", "synthetic")
-        records = {name: chapters.CHAPTERS[name].records(profile, 0, sweep) for name in names}
-        book, folder = report.book_of(records), profile.results_folder()
+        records = {name: registry.CHAPTERS[name].records(profile, 0, sweep) for name in names}
+        book, folder = claims.book_of(records), profile.results_folder()
         judged(book)
-        report.score_rows(records["baseline"])
-        report.likelihood_table(book.lora, folder)
-        report.format_table(book.quantization, folder)
-        report.student_table(book.synthetic, folder)
+        sonnets.score_rows(records["baseline"])
+        lora_tables.likelihood_table(book.lora, folder)
+        tables.format_table(book.quantization, folder)
+        synthetic_tables.student_table(book.synthetic, folder)
     return found
 
 

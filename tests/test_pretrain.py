@@ -11,10 +11,11 @@ import torch
 from transformers import GPT2LMHeadModel
 from typer.testing import CliRunner
 
-from frugal_lib import corpus as texts
-from frugal_lib import machine, pretrain
 from frugal_lib.__main__ import app
-from frugal_lib.pretrain import Recipe
+from frugal_lib.core import machine
+from frugal_lib.data import corpus as corpus_text
+from frugal_lib.models import pretrain
+from frugal_lib.models.pretrain import Recipe
 
 SETTINGS = ["n_layer=1", "n_embd=16", "n_head=2", "vocab_size=300", "context=16", "batch_size=4", "precision=fp32"]
 TINY = pretrain.make_recipe("nano", [*SETTINGS, "tokens=768", "warmup=0.25"])
@@ -67,7 +68,7 @@ def test_a_training_killed_at_a_random_moment_ends_in_the_same_weights_to_the_bi
 
 def test_a_resumed_training_keeps_the_number_of_threads_that_it_began_with(corpus, tmp_path, monkeypatch):
     """On another number the weights would differ from the first steps on."""
-    recipe, loaded = dataclasses.replace(TINY, tokens=64 * 10), texts.load_corpus(corpus, tmp_path, 300)
+    recipe, loaded = dataclasses.replace(TINY, tokens=64 * 10), corpus_text.load_corpus(corpus, tmp_path, 300)
 
     def trained(folder, threads):
         folder.mkdir(exist_ok=True)
@@ -143,10 +144,10 @@ def test_a_recipe_that_cannot_be_is_one_sentence(corpus, size, setting, sentence
 
 
 def test_another_corpus_or_vocabulary_never_meets_an_older_ones_tokens(corpus, tmp_path):
-    first = texts.tokens_folder(corpus, tmp_path, 300)
-    assert texts.tokens_folder(corpus, tmp_path, 301) != first
+    first = corpus_text.tokens_folder(corpus, tmp_path, 300)
+    assert corpus_text.tokens_folder(corpus, tmp_path, 301) != first
     (corpus / "work3.txt").write_text("changed")
-    assert texts.tokens_folder(corpus, tmp_path, 300) != first
+    assert corpus_text.tokens_folder(corpus, tmp_path, 300) != first
 
 
 def test_another_recipe_starts_its_own_run(corpus, tmp_path):
@@ -157,7 +158,7 @@ def test_another_recipe_starts_its_own_run(corpus, tmp_path):
 
 
 def test_the_check_of_the_text_is_counted_in_the_facts(corpus, tmp_path):
-    counts = texts.load_corpus(corpus, tmp_path / "work", 300).facts["decontamination"]
+    counts = corpus_text.load_corpus(corpus, tmp_path / "work", 300).facts["decontamination"]
     assert counts["works"] == 40 and counts["lines_found"] == counts["ngrams_found"] == 0
     assert counts["sonnet_lines"] > 2_100 and counts["sonnet_ngrams"] > 15_000
 
@@ -165,7 +166,7 @@ def test_the_check_of_the_text_is_counted_in_the_facts(corpus, tmp_path):
 def test_too_few_works_to_hold_some_out_is_one_sentence(tmp_path):
     (tmp_path / "only.txt").write_text("one work")
     with pytest.raises(ValueError, match=r"too few works to hold some out"):
-        texts.load_corpus(tmp_path, tmp_path / "work", 300)
+        corpus_text.load_corpus(tmp_path, tmp_path / "work", 300)
 
 
 def test_nothing_is_trained_on_text_with_a_sonnet_in_it(corpus, tmp_path, sonnets):
@@ -178,4 +179,4 @@ def test_nothing_is_trained_on_text_with_a_sonnet_in_it(corpus, tmp_path, sonnet
 
 def test_an_empty_folder_is_one_sentence(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no \.txt file to train on"):
-        texts.read_works(tmp_path)
+        corpus_text.read_works(tmp_path)

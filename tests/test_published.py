@@ -1,6 +1,6 @@
 import pytest
 
-from frugal_lib import published
+from frugal_lib.paper import published
 
 
 def test_the_papers_sonnet_row():

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from frugal_lib import fetch, released, runs
-from frugal_lib.fetch import DataError
+from frugal_lib.core import fetch, runs
+from frugal_lib.core.fetch import DataError
+from frugal_lib.paper import released
 from frugal_lib.tasks import registry
 
 GRID = {"lora_rank": 8, "lr": 0.001, "batch_size": 16, "train_nll": [5.0, 4.5], "dev_nll": 4.1, "dev_chrf": 41.5}
@@ -105,6 +106,6 @@ def test_generations_without_a_network_are_those_on_record(monkeypatch):
 
 @has_data
 def test_a_file_with_a_sonnet_missing_is_refused(monkeypatch):
-    monkeypatch.setattr(released.data, "parse_blocks", lambda text, name: [(0, "only one")])
+    monkeypatch.setattr("frugal_lib.data.sonnets.parse_blocks", lambda text, name: [(0, "only one")])
     with pytest.raises(DataError, match="1 sonnets, but dev has 12"):
         released.generated("flash", "dev")

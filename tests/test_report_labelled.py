@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 from fakes import ACCURACY, EXAMPLES, fake_data, fake_labelled
 
-from frugal_lib import chapters, costs, report
+from frugal_lib.chapters.baseline import gpu_cost, labelled, table1
+from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.chapters.baseline.labelled import labelled_row, outcomes, row_of, stands
+from frugal_lib.chapters.baseline.labelled_figures import confusion
+from frugal_lib.chapters.baseline.table1 import labelled_line
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
+from frugal_lib.report import html
 from frugal_lib.report.html import linked
-from frugal_lib.report.labelled import labelled_row, outcomes, row_of, stands
-from frugal_lib.report.labelled_figures import confusion
-from frugal_lib.report.table1 import labelled_line
-from frugal_lib.runs import Record
-from frugal_lib.stats import Interval
 
 
 def fake(run):
@@ -26,12 +28,12 @@ def fake(run):
 
 @pytest.fixture
 def records():
-    return chapters.baseline(load_profile("micro"), 0, lambda runs: [fake(run) for run in runs])
+    return baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake(run) for run in runs])
 
 
 @pytest.fixture
 def rows(records):
-    return report.labelled_rows(records)
+    return labelled.labelled_rows(records)
 
 
 def test_there_is_a_row_for_every_task_and_method(rows):
@@ -51,13 +53,13 @@ def test_there_is_a_row_for_every_task_and_method(rows):
 def test_the_words_follow_the_intervals(records, rows):
     assert stands(Interval(2, 1.5, 2.5, 3, 9), Interval(1, 0.5, 1.4, 3, 9)) == "above"
     assert stands(Interval(2, 1.5, 2.5, 3, 9), Interval(1, 0.5, 1.6, 3, 9)) == "not clear of"
-    text = report.sentiment_finding(rows)
+    text = labelled.sentiment_finding(rows)
     assert text.count("above the last linear layer") == 2 and "above the majority class" in text
     worse = [fake_labelled(r.run, 0.5) if r.run.method == "full" and r.run.task == "sst" else r for r in records]
-    text = report.sentiment_finding(report.labelled_rows(worse))
+    text = labelled.sentiment_finding(labelled.labelled_rows(worse))
     assert text.count("above the last linear layer") == 1 and "not clear of the last linear layer" in text
     assert "below TF-IDF" in text
-    assert "above the majority class (0.300) and above TF-IDF" in report.paraphrase_finding(rows)
+    assert "above the majority class (0.300) and above TF-IDF" in labelled.paraphrase_finding(rows)
 
 
 def test_a_stand_in_is_called_one_wherever_its_number_stands(records):
@@ -68,8 +70,8 @@ def test_a_stand_in_is_called_one_wherever_its_number_stands(records):
 
 
 def test_every_number_of_table_1_opens_to_its_records(rows):
-    frame = report.table1(rows, [], "results/micro")
-    page = report.table(frame).data
+    frame = table1.table1(rows, [], "results/micro")
+    page = html.table(frame).data
     for row in rows:
         for record in row.records:
             assert f'href="../results/micro/{record.run.path}"' in page
@@ -86,7 +88,7 @@ def test_a_number_of_one_record_is_the_link_and_text_is_escaped(records):
 
 
 def test_the_detectable_difference_is_about_what_seeds_disagree_on(rows):
-    frame = report.detectable_table(rows)
+    frame = labelled.detectable_table(rows)
     assert list(frame.index) == ["SST", "CFIMDB", "Quora"]
     _, right = outcomes(row_of(rows, "sst", "full").records, "dev")
     disagree = np.mean([(a != b).mean() for a, b in ((right[0], right[1]), (right[0], right[2]), (right[1], right[2]))])
@@ -99,7 +101,7 @@ def test_the_detectable_difference_is_about_what_seeds_disagree_on(rows):
 
 
 def test_how_it_was_measured_names_data_settings_and_what_was_cut(records):
-    text = report.labelled_how(records)
+    text = labelled.labelled_how(records)
     assert "the paper's files of film reviews" in text and "25.0 % of train; 25.0 % of dev" in text
     assert "two public sets of Quora question pairs" in text and "100 of 100" in text
     assert "learning rate 1e-4 of 1e-4, 3e-4" in text
@@ -107,7 +109,7 @@ def test_how_it_was_measured_names_data_settings_and_what_was_cut(records):
 
 def test_the_sizes_stand_beside_the_papers(records):
     sonnets = next(r.run for r in records if (r.run.task, r.run.method) == ("sonnets", "data"))
-    text = report.data_sizes([*(r for r in records if r.run.task != "sonnets"), fake_data(sonnets)])
+    text = labelled.data_sizes([*(r for r in records if r.run.task != "sonnets"), fake_data(sonnets)])
     assert "SST 300 (the paper: 11,855)" in text and "Quora 300 (the paper: 404,298)" in text
     assert "sonnets 300 (the paper: 154)" in text
 
@@ -119,7 +121,7 @@ def test_a_confusion_has_a_row_of_shares_for_each_true_class(rows):
 
 
 def test_the_costs_are_those_of_the_formula(records):
-    frame = report.cost_table(records)
+    frame = gpu_cost.cost_table(records)
     assert list(frame.index) == ["SST", "CFIMDB", "Quora", "sonnets"]
     assert frame.loc["SST", "runs × epochs"] == "22 × 20"  # five rates, four batch sizes, two more seeds
     flops = 6 * 85_054_464 * 8000 / 4.2 * 20
@@ -129,10 +131,10 @@ def test_the_costs_are_those_of_the_formula(records):
 
 
 def test_gpt2_small_is_as_large_as_it_is():
-    assert costs.GPT2.parameters == 124_439_808
+    assert gpu_cost.GPT2.parameters == 124_439_808
 
 
 def test_memory_grows_with_batch_and_length_and_starts_at_weights_and_optimizer():
-    least = costs.memory_gb(costs.GPT2, 1, 1, 0)
+    least = gpu_cost.memory_gb(gpu_cost.GPT2, 1, 1, 0)
     assert least == pytest.approx(16 * 124_439_808 / 1e9, rel=0.01)
-    assert costs.memory_gb(costs.GPT2, 8, 512, 0) < costs.memory_gb(costs.GPT2, 16, 512, 0)
+    assert gpu_cost.memory_gb(gpu_cost.GPT2, 8, 512, 0) < gpu_cost.memory_gb(gpu_cost.GPT2, 16, 512, 0)

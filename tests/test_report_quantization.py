@@ -7,14 +7,15 @@ import pytest
 from fakes import ENVIRONMENT
 from sklearn.metrics import balanced_accuracy_score
 
-from frugal_lib import quantization, report
+from frugal_lib.chapters.quantization import claims, figures, tables, text
+from frugal_lib.chapters.quantization import plan as quantization_plan
+from frugal_lib.chapters.quantization import results as quantization_results
+from frugal_lib.chapters.quantization.tables import balanced as balanced_accuracy
+from frugal_lib.chapters.quantization.tables import head_table
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
-from frugal_lib.report.quantization import MEASURES, pair_row
-from frugal_lib.report.quantization_tables import balanced as balanced_accuracy
-from frugal_lib.report.quantization_tables import head_table
-from frugal_lib.report.quantization_verdicts import all_damage, damage_words
-from frugal_lib.runs import Record
-from frugal_lib.stats import Interval
+from frugal_lib.report.generality import MEASURES, all_damage, damage_words, pair_row
 
 BASE, FULL = 4.0, 3.0  # nats per token; a match is within 0.1
 LOSSES = {"full": {"int4-tensor": 5.0, "int4-channel": 3.6, "int4-block": 3.3, "nf4": 3.3}, "qaft": {}, "lora": {}}
@@ -73,20 +74,20 @@ def fake(run, extra, damage):
 @pytest.fixture
 def results(monkeypatch):
     """The chapter's results with extra losses and damage by (method, format)."""
-    monkeypatch.setattr(quantization.sonnet_runs.data, "available_edition", lambda: "folger")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
 
     def make(extra=(), damage=(), change=lambda record: record):
         def sweep(runs):
             return [change(fake(run, dict(extra), dict(damage))) for run in runs]
 
-        return report.quantization_results(quantization.chapter(load_profile("micro"), 0, sweep))
+        return quantization_results.quantization_results(quantization_plan.chapter(load_profile("micro"), 0, sweep))
 
     return make
 
 
 def words_of(found, start):
     """The verdicts of the claims that begin with `start`, by base."""
-    return {v.base: v.verdict for v in report.quantization_verdicts(found) if v.claim.startswith(start)}
+    return {v.base: v.verdict for v in claims.quantization_verdicts(found) if v.claim.startswith(start)}
 
 
 def both(verdict):
@@ -94,7 +95,7 @@ def both(verdict):
 
 
 def test_every_claim_has_a_verdict_on_both_bases(results):
-    made = report.quantization_verdicts(results())
+    made = claims.quantization_verdicts(results())
     assert len(made) == 2 * 10
     assert {v.verdict for v in made} <= {"supported", "contradicted", "not distinguishable"}
     assert all("nan" not in v.ours and v.paper for v in made)
@@ -131,13 +132,13 @@ def test_generality_is_damaged_where_one_measure_is_worse_beyond_doubt(results):
     found = results(damage=[(("qaft", "int8-tensor"), 0.3)])
     assert words_of(found, "QAFT at INT8 damages") == both("supported")
     assert words_of(found, "QAFT at INT4 damages") == both("contradicted")
-    assert "**supported**" in report.quantization_sentence(found)
+    assert "**supported**" in claims.quantization_sentence(found)
 
 
 def test_what_the_base_could_not_do_cannot_be_damaged(results):
     damage = [(("base", "fp32"), 0.5), (("qaft", "int8-tensor"), 0.01)]  # cloze and probe of the base: noise
     found = results(damage=damage)
-    (verdict, _) = (v for v in report.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
+    (verdict, _) = (v for v in claims.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
     assert "chance in the base, so left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
     assert verdict.verdict == "contradicted" and "unrelated prose" in verdict.ours
 
@@ -165,20 +166,20 @@ def test_more_is_better_for_auroc_and_worse_for_bits(results):
 
 def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
     found, plan = results(), load_profile("micro").quantization
-    formats = report.format_table(found, "results/micro").loc["micro"].set_index("format")
+    formats = tables.format_table(found, "results/micro").loc["micro"].set_index("format")
     assert len(formats) == 1 + len(plan.formats) - 1  # FP32 beside them, and one that was not run
     assert (
         "477.0" in formats.loc["FP32", "paper: MB"].data
         and "31.28" in formats.loc["INT4, per tensor", "paper: chrF"].data
     )
-    four = report.int4_table(found, "results/micro")
+    four = tables.int4_table(found, "results/micro")
     assert list(four.loc["micro", "model"])[1:5] == [
         f"full fine-tuning, then {name}"
         for name in ("INT4, per tensor", "INT4, per channel", "INT4, per block", "NF4 (bitsandbytes)")
     ]
-    checked = report.generality_table(found, "results/micro").loc["nano"].set_index("model")
+    checked = tables.generality_table(found, "results/micro").loc["nano"].set_index("model")
     assert len(checked) == 4 + len(plan.checked_formats) + len(plan.qaft_formats)
-    balanced = report.balanced_table(found).loc["nano"].set_index("model")
+    balanced = tables.balanced_table(found).loc["nano"].set_index("model")
     assert list(balanced.index) == list(checked.index)
     row = pair_row(found.full("nano").records[0], "quora")
     expected = balanced_accuracy_score(row["labels"], np.array(row["cloze"]) > 0)
@@ -189,7 +190,7 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
     row = head_table(results()).loc["micro"].iloc[1]
     assert row["give one answer to 99 % of pairs"] == "75 %"
     assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
-    sentence = report.zero_shot_sentence(results())
+    sentence = text.zero_shot_sentence(results())
     assert (
         "75 % of 12 untrained heads" in sentence
         and "0.6317" in sentence
@@ -198,9 +199,9 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
 
 
 def test_what_the_device_could_not_run_is_said_once(results):
-    assert report.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
+    assert text.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
     rid = dataclasses.replace(results(), unsupported=())
-    assert "could run every format" in report.unsupported_sentence(rid)
+    assert "could run every format" in text.unsupported_sentence(rid)
 
 
 def test_the_chapter_renders_without_a_format_that_failed(results):
@@ -208,9 +209,9 @@ def test_the_chapter_renders_without_a_format_that_failed(results):
         return dataclasses.replace(record, status="failed") if record.run.format in ("nf4", "fp8") else record
 
     found = results(change=change)
-    assert "FP8 (torchao)" not in report.format_table(found, "results/micro").loc["micro"].set_index("format").index
+    assert "FP8 (torchao)" not in tables.format_table(found, "results/micro").loc["micro"].set_index("format").index
     assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
-    for draw in (report.sizes_and_scores, report.loss_by_format, report.zero_shot_bars, report.generality_chart):
+    for draw in (figures.sizes_and_scores, figures.loss_by_format, figures.zero_shot_bars, figures.generality_chart):
         assert draw(found)
 
 
@@ -235,18 +236,18 @@ def speed_record(found):
 
 def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
     record = speed_record(results())
-    assert report.speed_table([], "results/micro").empty
-    table = report.speed_table([record], "results/micro")
+    assert tables.speed_table([], "results/micro").empty
+    table = tables.speed_table([record], "results/micro")
     assert (
         "78.1" in table.loc["FP32", "paper: tokens per s"].data and "300" in table.loc["FP32", "ours, 12 prompts"].data
     )
     assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
     assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
-    sentence = report.speed_sentence([record])
+    sentence = text.speed_sentence([record])
     assert (
         "times on a CPU" in sentence
         and "0.50 (BF16) to 0.50 (BF16) times" in sentence
         and "2.00 times apart" in sentence
     )
     on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
-    assert "times on a GPU" in report.speed_sentence([on_gpu])
+    assert "times on a GPU" in text.speed_sentence([on_gpu])

@@ -6,15 +6,18 @@ from fakes import ENVIRONMENT
 from test_report_quantization import pairs
 from test_synthetic import audit
 
-from frugal_lib import report, synthetic
-from frugal_lib.fetch import DataError
+from frugal_lib.chapters.synthetic import claims, figures, tables
+from frugal_lib.chapters.synthetic import plan as synthetic_plan
+from frugal_lib.chapters.synthetic import results as synthetic_results
+from frugal_lib.chapters.synthetic import text as synthetic_text
+from frugal_lib.chapters.synthetic.claims import order_words
+from frugal_lib.chapters.synthetic.results import by_sonnet, gap
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
-from frugal_lib.report import synthetic_text
+from frugal_lib.report import html
 from frugal_lib.report.html import marked
-from frugal_lib.report.synthetic import by_sonnet, gap
-from frugal_lib.report.synthetic_verdicts import order_words
-from frugal_lib.runs import Record
-from frugal_lib.stats import Interval
 
 LOSS = {"": 3.0, "offline": 3.0, "flash-lite": 2.95, "flash": 2.8, "pro": 2.9, "human": 2.9}
 LEAK = {138: -0.2, 146: -0.2}  # of students of Flash as released
@@ -57,19 +60,19 @@ def fake(run, extra):
 
 @pytest.fixture
 def results(monkeypatch):
-    monkeypatch.setattr(synthetic.sonnet_runs.data, "available_edition", lambda: "folger")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
 
     def make(extra=(), drop=lambda run: False):
         def sweep(runs):
             return [fake(run, dict(extra)) for run in runs if not drop(run)]
 
-        return report.synthetic_results(synthetic.chapter(load_profile("micro"), 0, sweep))
+        return synthetic_results.synthetic_results(synthetic_plan.chapter(load_profile("micro"), 0, sweep))
 
     return make
 
 
 def verdicts(found):
-    return {(v.claim, v.base): v.verdict for v in report.synthetic_verdicts(found)}
+    return {(v.claim, v.base): v.verdict for v in claims.synthetic_verdicts(found)}
 
 
 def test_verdicts_follow_from_the_losses(results):
@@ -90,7 +93,7 @@ def test_a_leak_can_carry_a_verdict(results):
     for base in ("micro", "nano"):
         assert told["Flash teaches better than Pro, without held-out text", base] == "contradicted"
         assert told["A stronger teacher is not always better, without held-out text", base] != "contradicted"
-    sentence = report.synthetic_sentence(results(extra))
+    sentence = synthetic_text.synthetic_sentence(results(extra))
     assert "**contradicted**" in sentence and "On `nano`" in sentence
 
 
@@ -122,34 +125,34 @@ def test_a_clean_run_that_failed_is_not_replaced_by_a_leaked_one(results):
     found = results(drop=lambda run: (run.teacher, run.selection, run.base) == ("flash", "clean", "nano"))
     assert found.largest("nano", "flash", "clean") is None
     assert "Flash teaches better than Pro, without held-out text" not in {
-        v.claim for v in report.synthetic_verdicts(found) if v.base == "nano"
+        v.claim for v in claims.synthetic_verdicts(found) if v.base == "nano"
     }
 
 
 def test_tables_have_the_papers_numbers_beside_ours(results, tmp_path):
     found = results()
-    form = report.table(report.form_table(found, tmp_path)).data
+    form = html.table(tables.form_table(found, tmp_path)).data
     assert "72" in form and "Flash Lite" in form and "Shakespeare" in form and "100.0" in form
-    copies = report.copies_table(found, tmp_path)
+    copies = tables.copies_table(found, tmp_path)
     assert copies.loc["Flash", "copies (10 lines or more)"] == "12 (1.0 %)"
     assert copies.loc["Flash", "sonnets that share text with dev or test"] == "12"
     assert copies.loc["Flash", "share of words, %"] == "0.9"
-    generations = report.generation_table(found)
+    generations = tables.generation_table(found)
     line = generations[generations["sonnet"] == "138"].iloc[0]
     assert line["chrF"] == "97.0" and line["its lines in the lessons"] == "144"
     assert "155 (a version of 138)" in set(generations["sonnet"])
-    assert "0.6317" in report.table(report.transfer_table(found, tmp_path)).data
-    costs = report.cost_by_teacher(found)
+    assert "0.6317" in html.table(tables.transfer_table(found, tmp_path)).data
+    costs = tables.cost_by_teacher(found)
     assert float(costs.loc["Gemini 2.5 Pro", "USD for them"]) > float(costs.loc["Gemini 2.5 Flash", "USD for them"]) > 0
-    leak = report.leak_table(found, "nano", long=True)
+    leak = tables.leak_table(found, "nano", long=True)
     assert "138 (leaked)" in leak.index and len(leak) == 12
-    strict = report.strict_table(found, tmp_path)
+    strict = tables.strict_table(found, tmp_path)
     assert set(strict["teacher"]) == {"Flash Lite", "Pro"}
 
 
 def test_every_student_is_in_the_table(results, tmp_path):
     found = results()
-    table = report.student_table(found, tmp_path)
+    table = tables.student_table(found, tmp_path)
     assert len(table) == sum(len(found.trained(base)) for base in found.bases)
     assert len(found.records) == len({r.run for r in found.records}) < sum(len(s.records) for s in found.students)
     human = [name for name in table["lessons"] if "other poets" in name]
@@ -160,17 +163,19 @@ def test_every_student_is_in_the_table(results, tmp_path):
 
 def test_sentences_have_their_numbers_from_records(results):
     found = results()
-    assert "46.60" in report.generation_sentence(found) and "138 at 97" in report.generation_sentence(found)
-    assert "p = 1.00 (all 4,096 flips of sign)" in report.generation_sentence(found)  # one sonnet alone differs
-    assert "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)" in report.copies_sentence(found)
-    assert "100 %" in report.form_sentence(found)
-    assert "−0.020" in report.leak_sentence(found)
-    assert "at most 48 steps" in report.synthetic_how(found)
+    assert "46.60" in synthetic_text.generation_sentence(found) and "138 at 97" in synthetic_text.generation_sentence(
+        found
+    )
+    assert "p = 1.00 (all 4,096 flips of sign)" in synthetic_text.generation_sentence(found)  # one sonnet alone differs
+    assert "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)" in synthetic_text.copies_sentence(found)
+    assert "100 %" in synthetic_text.form_sentence(found)
+    assert "−0.020" in synthetic_text.leak_sentence(found)
+    assert "at most 48 steps" in synthetic_text.synthetic_how(found)
 
 
 def test_figures_are_drawn(results):
     found = results()
-    for draw in (report.gains_chart, report.losses_by_number, report.generations_chart, report.leak_chart):
+    for draw in (figures.gains_chart, figures.losses_by_number, figures.generations_chart, figures.leak_chart):
         assert draw(found).axes
 
 
@@ -184,7 +189,7 @@ def test_equal_lines_are_marked_and_everything_is_escaped():
 def test_a_teacher_with_script_in_its_text_is_shown_as_text(results, monkeypatch):
     monkeypatch.setattr(synthetic_text, "lesson", lambda found: "<script>alert(2)</script>")
     monkeypatch.setattr(synthetic_text, "paper_text", lambda found: "<img src=x onerror=alert(3)>")
-    page = report.copies_to_see(results()).data
+    page = synthetic_text.copies_to_see(results()).data
     for text in ("alert(1)", "alert(2)", "onerror=alert(3)"):
         assert text in page
     assert "<script" not in page and "<img" not in page
@@ -196,9 +201,9 @@ def test_without_the_files_the_page_says_so(results, monkeypatch):
         raise DataError("no network")
 
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
-    monkeypatch.setattr(synthetic_text.released, "generated", missing)
-    monkeypatch.setattr(synthetic_text.teachers, "everything", missing)
-    assert report.copies_to_see(results()).data.count("cannot have the released file") == 2
+    monkeypatch.setattr("frugal_lib.paper.released.generated", missing)
+    monkeypatch.setattr("frugal_lib.teachers.by_name.everything", missing)
+    assert synthetic_text.copies_to_see(results()).data.count("cannot have the released file") == 2
 
 
 def test_a_base_without_plain_students_is_an_error(results):
@@ -207,4 +212,4 @@ def test_a_base_without_plain_students_is_an_error(results):
 
 
 def test_a_table_without_lines_says_so():
-    assert "this profile has no runs for it" in report.table(pd.DataFrame(), "Cost <by> teacher").data
+    assert "this profile has no runs for it" in html.table(pd.DataFrame(), "Cost <by> teacher").data

@@ -9,11 +9,11 @@ import time
 import pytest
 from conftest import first_runs
 
-from frugal_lib import runs
-from frugal_lib.fetch import DataError
+from frugal_lib.core import runs
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record, Result, Run
+from frugal_lib.models.train import Diverged
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record, Result, Run
-from frugal_lib.train import Diverged
 
 RUN = Run("baseline", "sonnets", "full", "folger", "0123456789ab", seed=0, samples=2, learning_rate=1e-3, batch_size=16)
 

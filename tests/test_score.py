@@ -4,22 +4,22 @@ import pytest
 from test_verse import SHALL
 from typer.testing import CliRunner
 
-from frugal_lib import score
 from frugal_lib.__main__ import app
+from frugal_lib.metrics import chrf
 
 
 def test_chrf_of_equal_and_of_disjoint_texts():
-    assert score.chrf([SHALL], [SHALL]) == 100
-    assert score.chrf(["zzzz"], ["aaaa"]) == 0
-    assert "nc:6" in score.chrf_signature() and "space:no" in score.chrf_signature()
+    assert chrf.chrf([SHALL], [SHALL]) == 100
+    assert chrf.chrf(["zzzz"], ["aaaa"]) == 0
+    assert "nc:6" in chrf.chrf_signature() and "space:no" in chrf.chrf_signature()
 
 
 def test_shares_of_corpus_chrf_have_it_as_their_mean(sonnets):
     texts = [s.given for s in sonnets.dev]
     references = [s.text for s in sonnets.dev]
-    shares = score.chrf_by_text(texts, references)
-    assert sum(shares) / len(shares) == pytest.approx(score.chrf(texts, references))
-    sentences = [score.sentence_chrf(t, r) for t, r in zip(texts, references, strict=True)]
+    shares = chrf.chrf_by_text(texts, references)
+    assert sum(shares) / len(shares) == pytest.approx(chrf.chrf(texts, references))
+    sentences = [chrf.sentence_chrf(t, r) for t, r in zip(texts, references, strict=True)]
     assert max(abs(a - b) for a, b in zip(shares, sentences, strict=True)) < 5  # close to the sentence scores
 
 
@@ -27,10 +27,10 @@ def test_shares_are_those_of_scoring_every_corpus_anew_to_the_last_bit(sonnets):
     texts = [*(s.given + "\nand then " * s.id for s in sonnets.dev), ""]
     references = [*(s.text for s in sonnets.dev), "x"]
     n = len(texts)
-    rest = [score.chrf(texts[:i] + texts[i + 1 :], references[:i] + references[i + 1 :]) for i in range(n)]
-    whole, mean_rest = score.chrf(texts, references), sum(rest) / n
-    assert score.chrf_by_text(texts, references) == [whole + (n - 1) * (mean_rest - without) for without in rest]
-    assert score.chrf_by_text(texts[:1], references[:1]) == [score.chrf(texts[:1], references[:1])]
+    rest = [chrf.chrf(texts[:i] + texts[i + 1 :], references[:i] + references[i + 1 :]) for i in range(n)]
+    whole, mean_rest = chrf.chrf(texts, references), sum(rest) / n
+    assert chrf.chrf_by_text(texts, references) == [whole + (n - 1) * (mean_rest - without) for without in rest]
+    assert chrf.chrf_by_text(texts[:1], references[:1]) == [chrf.chrf(texts[:1], references[:1])]
 
 
 def command(*words):
@@ -53,7 +53,7 @@ def test_the_command_prints_json_with_the_promised_keys(files, sonnets):
     assert set(result) == {"chrf", "chrf_continuation", "signature", "per_sonnet"}
     assert [row["id"] for row in result["per_sonnet"]] == list(range(132, 144))
     assert set(result["per_sonnet"][0]) == {"id", "chrf", "chrf_continuation"}
-    expected = score.chrf([s.given + "\nand then no more" for s in sonnets.dev], [s.text for s in sonnets.dev])
+    expected = chrf.chrf([s.given + "\nand then no more" for s in sonnets.dev], [s.text for s in sonnets.dev])
     assert result["chrf"] == pytest.approx(expected)
     assert result["chrf_continuation"] < result["chrf"]
 

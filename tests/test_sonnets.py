@@ -5,10 +5,14 @@ import torch
 from conftest import first_runs
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib import chapters, data, lora, models, runs, score
-from frugal_lib import sonnets as sonnet_task
+from frugal_lib.chapters import common
+from frugal_lib.chapters.lora import plan as lora_plan
+from frugal_lib.core import runs
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.metrics import chrf
+from frugal_lib.models import bases
 from frugal_lib.profiles import load_profile
-from frugal_lib.tasks import registry
+from frugal_lib.tasks import completion, registry
 
 
 @pytest.fixture
@@ -33,9 +37,9 @@ def test_the_floors_are_where_the_facts_say(plan):
 
 def test_floors_differ_by_seed_and_are_repeatable(plan, sonnets):
     run = plan["floor-lines"]
-    first = sonnet_task.floor_texts(run, "dev", sonnets.dev, sonnets.train)
-    assert first == sonnet_task.floor_texts(run, "dev", sonnets.dev, sonnets.train)
-    assert first != sonnet_task.floor_texts(dataclasses.replace(run, seed=1), "dev", sonnets.dev, sonnets.train)
+    first = completion.floor_texts(run, "dev", sonnets.dev, sonnets.train)
+    assert first == completion.floor_texts(run, "dev", sonnets.dev, sonnets.train)
+    assert first != completion.floor_texts(dataclasses.replace(run, seed=1), "dev", sonnets.dev, sonnets.train)
     known = {line for sonnet in sonnets.train for line in sonnet.lines}
     assert set(first[0][0].splitlines()) <= known and len(first[0][0].splitlines()) == 11
 
@@ -49,11 +53,11 @@ def test_a_fine_tuning_run_has_all_a_record_needs(plan):
     completions = [e for e in result.examples if e["kind"] == "completion"]
     assert len(completions) == 2 * run.held_out_limit * run.samples
     assert all(e["text"] and 0 <= e["chrf"] <= 100 for e in completions)
-    dev = data.load_sonnets("public-domain").dev[: run.held_out_limit]
+    dev = sonnet_data.load_sonnets("public-domain").dev[: run.held_out_limit]
     by_hand = []
     for k in range(run.samples):
         texts = [e["text"] for e in completions if e["split"] == "dev" and e["sample"] == k]
-        by_hand.append(score.chrf([f"{s.given}\n{t}" for s, t in zip(dev, texts, strict=True)], [s.text for s in dev]))
+        by_hand.append(chrf.chrf([f"{s.given}\n{t}" for s, t in zip(dev, texts, strict=True)], [s.text for s in dev]))
     assert result.metrics["dev_chrf"] == pytest.approx(sum(by_hand) / len(by_hand))
 
 
@@ -72,14 +76,14 @@ def test_the_papers_profile_runs_at_full_size(monkeypatch, tokenizer):
         torch.manual_seed(0)
         model = GPT2LMHeadModel(GPT2Config(resid_pdrop=dropout, bos_token_id=0, eos_token_id=0, pad_token_id=0))
         model.loss_type = "ForCausalLM"
-        return models.linearize(model).eval()
+        return bases.linearize(model).eval()
 
-    monkeypatch.setattr(models, "load_model", random_gpt2)
-    monkeypatch.setattr(models, "load_tokenizer", lambda base: tokenizer)
+    monkeypatch.setattr(bases, "load_model", random_gpt2)
+    monkeypatch.setattr(bases, "load_tokenizer", lambda base: tokenizer)
     profile = dataclasses.replace(load_profile("paper"), edition="public-domain")
-    adapted = next(run for run in lora.grid_runs(profile, "gpt2", 0) if run.rank == 8)
+    adapted = next(run for run in lora_plan.grid_runs(profile, "gpt2", 0) if run.rank == 8)
     little = {"train_limit": 2, "held_out_limit": 2, "epochs": 1, "samples": 1, "max_new_tokens": 4}
-    record = compute(dataclasses.replace(chapters.full_run(profile, seed=0, learning_rate=1e-4), **little))
+    record = compute(dataclasses.replace(common.full_run(profile, seed=0, learning_rate=1e-4), **little))
     assert record.metrics["trainable_parameters"] == 124_439_808
     assert record.history[1]["dev_loss"] < record.history[0]["dev_loss"]
     record = compute(dataclasses.replace(adapted, **little, learning_rate=1e-2))
@@ -89,8 +93,8 @@ def test_the_papers_profile_runs_at_full_size(monkeypatch, tokenizer):
 
 
 def test_a_prompt_without_a_known_ending_is_completed_but_not_scored():
-    whole = data.Sonnet(1, tuple(f"line {i} of it" for i in range(14)))
-    prompt = data.Sonnet(155, whole.lines[:3])
-    rows = sonnet_task.score_sample("test", [whole, prompt], ["line 3 of it", "line 3 of it"], 0)
+    whole = sonnet_data.Sonnet(1, tuple(f"line {i} of it" for i in range(14)))
+    prompt = sonnet_data.Sonnet(155, whole.lines[:3])
+    rows = completion.score_sample("test", [whole, prompt], ["line 3 of it", "line 3 of it"], 0)
     assert "chrf" in rows[0] and "chrf" not in rows[1]
     assert rows[1]["lines"] == 4

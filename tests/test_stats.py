@@ -3,7 +3,7 @@ import pytest
 from scipy import stats as scipy_stats
 from sklearn.metrics import roc_auc_score
 
-from frugal_lib.stats import (
+from frugal_lib.core.stats import (
     auroc_values,
     balanced_values,
     best_quantile,

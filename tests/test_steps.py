@@ -6,10 +6,11 @@ import torch
 from fakes import ENVIRONMENT
 from typer.testing import CliRunner
 
-from frugal_lib import adapt, report, steps
 from frugal_lib.__main__ import app
+from frugal_lib.chapters.lora import step_tables, steps
+from frugal_lib.core.runs import Record, Run
+from frugal_lib.models import adapt
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record, Run
 
 RUN = Run("lora", "sonnets", "full", "public-domain", "0" * 12, 0, 0, base="nano", learning_rate=1e-3, batch_size=2)
 
@@ -98,7 +99,9 @@ def test_a_chapter_shows_the_published_records_of_both_bases_where_its_profile_h
 
 
 def test_without_records_the_chapter_still_has_its_tables():
-    assert report.step_why([]) == "" and report.step_table([], "").empty and report.profile_table([]).empty
+    assert (
+        step_tables.step_why([]) == "" and step_tables.step_table([], "").empty and step_tables.profile_table([]).empty
+    )
 
 
 def test_a_chapter_without_a_benchmark_is_one_sentence():
@@ -117,10 +120,10 @@ def row(rank, seconds, modules="attention-mlp"):
 def test_the_page_says_where_a_lora_step_is_fast_enough_and_where_not():
     rows = [row(0, 1.2), row(1, 0.8), row(256, 1.1), row(1, 0.7, "attention")]
     record = Record(dataclasses.replace(RUN, method="steps"), "ok", {}, rows, [], ENVIRONMENT)
-    sentence = report.step_sentence([record])
+    sentence = step_tables.step_sentence([record])
     assert "at least 1.2 times as fast at rank 1, not at 256" in sentence and "1.50 at rank 1" in sentence
-    table = report.step_table([record], "results/micro")
+    table = step_tables.step_table([record], "results/micro")
     assert list(table["times as fast"]) == ["1.00", "1.50", "1.09", "1.71"]
     assert table["by operations"].iloc[1] == "1.50" and "<a " in table["ms a step"].iloc[0].data
-    assert report.profile_table([record])["loss"].iloc[0] == "120"
-    assert "1.50" in report.step_why([record])
+    assert step_tables.profile_table([record])["loss"].iloc[0] == "120"
+    assert "1.50" in step_tables.step_why([record])

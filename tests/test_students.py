@@ -3,8 +3,13 @@ import dataclasses
 import pytest
 from test_runs import RUN
 
-from frugal_lib import data, quantization, runs, students, synthetic, teachers, verse
-from frugal_lib.tasks import registry, stages
+from frugal_lib.chapters import common
+from frugal_lib.chapters.synthetic import plan as synthetic_plan
+from frugal_lib.core import runs
+from frugal_lib.data import sonnets
+from frugal_lib.metrics import verse
+from frugal_lib.tasks import completion, registry, students
+from frugal_lib.teachers import by_name
 
 SHARED = {4, 7}  # sonnets that share something with a held-out one
 COLUMNS = {
@@ -66,7 +71,7 @@ def written(monkeypatch):
     """The offline teacher writes what a test says."""
 
     def put(*texts):
-        monkeypatch.setattr(teachers, "everything", lambda name: texts)
+        monkeypatch.setattr(by_name, "everything", lambda name: texts)
         students.columns_of.cache_clear()
 
     yield put
@@ -74,7 +79,7 @@ def written(monkeypatch):
 
 
 def test_the_columns_say_what_is_in_each_sonnet(written):
-    known = data.public_domain()
+    known = sonnets.public_domain()
     mixed = "\n".join([*known[1].lines[:3], *["a line of mine"] * 9, *known[140].lines[12:]])
     written(known[138].text, mixed, "nothing of it\nat all", "Nothing of it\nat all!")
     totals, rows = students.columns_of("offline", "public-domain")
@@ -98,21 +103,21 @@ def tiny(**changes):
 
 def test_a_student_reads_shakespeare_and_its_lessons_and_is_judged_by_steps(monkeypatch):
     seen = []
-    original = stages.sonnets.fine_tune
-    monkeypatch.setattr(stages.sonnets, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
-    run = synthetic.taught(tiny(), "offline", items=5)
+    original = completion.fine_tune
+    monkeypatch.setattr(completion, "fine_tune", lambda *args: seen.append(args[4]) or original(*args))
+    run = common.taught(tiny(), "offline", items=5)
     record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     (training,) = seen
     assert [s.id for s in training] == [*range(1, 9), 0, 0, 0, 0, 0]
-    assert {s.text for s in training[8:]} <= set(teachers.everything("offline"))
+    assert {s.text for s in training[8:]} <= set(by_name.everything("offline"))
     assert record.metrics["lessons"] == record.metrics["distinct_lessons"] == 5
     assert [row.get("step") for row in record.history] == [None, 2, 4]
     assert {row["kind"] for row in record.examples} == {"completion", "likelihood"}
 
 
 def test_lessons_change_the_student_and_the_identity():
-    plain, taught = tiny(), synthetic.taught(tiny(), "offline", items=5)
+    plain, taught = tiny(), common.taught(tiny(), "offline", items=5)
     assert plain.key != taught.key != dataclasses.replace(taught, selection="clean").key
     assert "offline0005-clean" in dataclasses.replace(taught, selection="clean").path
     losses = [runs.execute(run, registry.compute, "cpu").metrics["test_nll"] for run in (plain, taught)]
@@ -120,20 +125,20 @@ def test_lessons_change_the_student_and_the_identity():
 
 
 def test_an_audit_is_a_record_without_a_model():
-    run = synthetic.taught(dataclasses.replace(tiny(), method="audit", base="", learning_rate=0.0), "offline")
+    run = common.taught(dataclasses.replace(tiny(), method="audit", base="", learning_rate=0.0), "offline")
     record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
-    assert record.metrics["items"] == teachers.OFFLINE_COUNT
-    columns = synthetic.columns_of(record)
-    assert {len(values) for values in columns.values()} == {teachers.OFFLINE_COUNT}
+    assert record.metrics["items"] == by_name.OFFLINE_COUNT
+    columns = synthetic_plan.columns_of(record)
+    assert {len(values) for values in columns.values()} == {by_name.OFFLINE_COUNT}
 
 
 def test_a_student_whose_generality_is_checked_reads_its_lessons_too():
     sets = {"quora": "written", "mrpc": "edited"}
-    run = quantization.on_pairs(synthetic.taught(tiny(), "offline", items=5), sets, 8)
+    run = common.on_pairs(common.taught(tiny(), "offline", items=5), sets, 8)
     record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
-    unchecked = runs.execute(synthetic.taught(tiny(), "offline", items=5), registry.compute, "cpu")
+    unchecked = runs.execute(common.taught(tiny(), "offline", items=5), registry.compute, "cpu")
     assert record.metrics["lessons"] == 5 and record.metrics["test_nll"] == unchecked.metrics["test_nll"]
     assert {"pairs", "text"} <= {row["kind"] for row in record.examples}
-    assert run.data_digest != synthetic.taught(tiny(), "offline").data_digest
+    assert run.data_digest != common.taught(tiny(), "offline").data_digest

@@ -3,9 +3,12 @@ import dataclasses
 import pytest
 from fakes import ENVIRONMENT
 
-from frugal_lib import data, students, synthetic, teachers
+from frugal_lib.chapters.synthetic import plan as synthetic_plan
+from frugal_lib.core.runs import Record
+from frugal_lib.data import sonnets
 from frugal_lib.profiles import load_profile, names
-from frugal_lib.runs import Record
+from frugal_lib.tasks import students
+from frugal_lib.teachers import by_name
 
 SIZE = 1200
 
@@ -28,21 +31,21 @@ def audit(run):
 
 @pytest.fixture
 def asked(monkeypatch):
-    monkeypatch.setattr(synthetic.sonnet_runs.data, "available_edition", lambda: "folger")
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
     stages = []
 
     def sweep(runs):
         stages.append(runs)
         return [audit(run) if run.method == "audit" else Record(run, "ok", {}, [], [], {}) for run in runs]
 
-    synthetic.chapter(load_profile("micro"), 0, sweep)
+    synthetic_plan.chapter(load_profile("micro"), 0, sweep)
     return stages
 
 
 def test_what_the_teachers_wrote_is_looked_at_first(asked):
     first, _ = asked
     assert {run.method for run in first} == {"audit"}
-    assert [run.teacher for run in first] == [*load_profile("micro").synthetic.teachers, teachers.SHAKESPEARE]
+    assert [run.teacher for run in first] == [*load_profile("micro").synthetic.teachers, by_name.SHAKESPEARE]
 
 
 def test_every_kind_of_student_has_three_seeds(asked):
@@ -87,11 +90,11 @@ def test_the_digest_names_all_that_is_read(asked):
 
 def test_the_spot_check_has_a_twin_that_every_machine_can_run(asked):
     twin, short = [run for run in asked[1] if run.edition == "public-domain"]
-    spot = synthetic.spot_run([run for run in asked[1] if run.edition == "folger"])
-    assert synthetic.on_public_domain(spot) == twin and twin.teacher == "offline"
+    spot = synthetic_plan.spot_run([run for run in asked[1] if run.edition == "folger"])
+    assert synthetic_plan.on_public_domain(spot) == twin and twin.teacher == "offline"
     assert (spot.base, spot.items, spot.selection, spot.seed, spot.pairs) == ("nano", 100, "", 0, 0)
     assert (short.teacher, short.data_digest) == (twin.teacher, twin.data_digest) and short.items < twin.items
-    assert twin.data_digest not in (spot.data_digest, data.digest("public-domain"))
+    assert twin.data_digest not in (spot.data_digest, sonnets.digest("public-domain"))
 
 
 @pytest.mark.parametrize("name", names())

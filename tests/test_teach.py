@@ -13,7 +13,7 @@ from fake_gemini import KEY, serving
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
-from frugal_lib.audit import words
+from frugal_lib.metrics.overlap import words
 
 MODEL = "gemini-2.5-flash-lite"
 FAILURES = ("429", "503", "truncated", "never", "empty", "short", "thirteen", "html", "echo", "cut JSON", "surrogate")

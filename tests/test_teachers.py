@@ -3,9 +3,12 @@ import json
 
 import pytest
 
-from frugal_lib import audit, data, fetch, teachers, verse
-from frugal_lib.fetch import DataError
-from frugal_lib.teachers import Offline, Released, released
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.metrics import overlap, verse
+from frugal_lib.teachers import by_name, on_file
+from frugal_lib.teachers.by_name import Offline, Released
 
 
 def test_the_offline_writer_writes_sonnets_that_rhyme():
@@ -19,17 +22,17 @@ def test_the_offline_writer_writes_sonnets_that_rhyme():
 
 def test_the_offline_writer_knows_the_training_sonnets_only(sonnets):
     held = {str(s.id): s.text for s in (*sonnets.dev, *sonnets.test)}
-    known = {str(s.id): s.text for s in (*sonnets.train, data.public_domain()[144])}
-    lines = audit.summary(Offline().sonnets(20), held | known)["by_target"]
+    known = {str(s.id): s.text for s in (*sonnets.train, sonnet_data.public_domain()[144])}
+    lines = overlap.summary(Offline().sonnets(20), held | known)["by_target"]
     assert not [name for name in lines if name in held and name not in known]
 
 
 def test_every_teacher_of_a_profile_has_a_name_and_a_digest():
-    for name in (*released.SOURCES, "offline", teachers.SHAKESPEARE):
-        assert teachers.digest_parts(name)
-    digests = {tuple(teachers.digest_parts(name)) for name in released.SOURCES}
-    assert len(digests) == len(released.SOURCES)
-    assert len(teachers.everything(teachers.SHAKESPEARE)) == 154
+    for name in (*on_file.SOURCES, "offline", by_name.SHAKESPEARE):
+        assert by_name.digest_parts(name)
+    digests = {tuple(by_name.digest_parts(name)) for name in on_file.SOURCES}
+    assert len(digests) == len(on_file.SOURCES)
+    assert len(by_name.everything(by_name.SHAKESPEARE)) == 154
 
 
 @pytest.fixture
@@ -38,17 +41,17 @@ def files(monkeypatch, tmp_path):
     monkeypatch.setenv("FRUGAL_DATA_DIR", str(tmp_path))
 
     def put(teacher, content, name=None):
-        source = released.SOURCES[teacher]
+        source = on_file.SOURCES[teacher]
         name = name or next(iter(source.files))
-        path = tmp_path / (released.HUMAN_FOLDER if teacher == "human" else "cs224n_gpt") / name
+        path = tmp_path / (on_file.HUMAN_FOLDER if teacher == "human" else "cs224n_gpt") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         changed = dataclasses.replace(source, files={name: fetch.file_sha256(path)})
-        monkeypatch.setitem(released.SOURCES, teacher, changed)
-        released.poems.cache_clear()
+        monkeypatch.setitem(on_file.SOURCES, teacher, changed)
+        on_file.poems.cache_clear()
 
     yield put
-    released.poems.cache_clear()
+    on_file.poems.cache_clear()
 
 
 def test_each_kind_of_file_is_read(files):
@@ -69,14 +72,14 @@ def test_a_broken_file_is_one_sentence(files):
 
 def test_another_file_than_the_pinned_one_is_refused(files, tmp_path):
     files("flash", '["one"]')
-    (tmp_path / "cs224n_gpt" / released.FLASH).write_text('["two"]')
+    (tmp_path / "cs224n_gpt" / on_file.FLASH).write_text('["two"]')
     with pytest.raises(DataError, match="SHA-256 differs"):
         Released("flash").sonnets(1)
 
 
 def test_other_poets_are_in_the_data_folder_or_nowhere(monkeypatch):
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
-    released.poems.cache_clear()
+    on_file.poems.cache_clear()
     with pytest.raises(DataError, match="set FRUGAL_DATA_DIR to a folder of them"):
         Released("human").sonnets(1)
 
@@ -92,5 +95,5 @@ def test_pro_comes_from_the_commit_that_had_it(monkeypatch, tmp_path):
     monkeypatch.setattr(fetch, "download", download)
     for name in ("pro", "flash"):
         with pytest.raises(DataError):
-            released.path_of(name, next(iter(released.SOURCES[name].files)))
-    assert released.PRO_COMMIT in asked[0] and fetch.COMMIT in asked[1]
+            on_file.path_of(name, next(iter(on_file.SOURCES[name].files)))
+    assert on_file.PRO_COMMIT in asked[0] and fetch.COMMIT in asked[1]

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from frugal_lib.fetch import DataError
-from frugal_lib.texts import read_texts
+from frugal_lib.core.fetch import DataError
+from frugal_lib.data.text_files import read_texts
 
 
 def written(tmp_path, name, content):

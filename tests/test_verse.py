@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from frugal_lib import verse
+from frugal_lib.metrics import verse
 
 SHALL = """Shall I compare thee to a summer's day?
 Thou art more lovely and more temperate:

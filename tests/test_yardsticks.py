@@ -7,22 +7,23 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from frugal_lib import likelihood, models, yardsticks
 from frugal_lib.__main__ import app
-from frugal_lib.corpus import load_corpus
+from frugal_lib.data.corpus import load_corpus
+from frugal_lib.metrics import likelihood, reference_models
+from frugal_lib.models import bases
 
 
 def test_windows_give_what_one_pass_over_a_short_text_gives(tiny):
     ids = np.random.default_rng(0).integers(0, 300, 100)
     with torch.no_grad():
         loss = tiny(torch.tensor(ids)[None], labels=torch.tensor(ids)[None]).loss.item()
-    assert yardsticks.window_nats(tiny, ids).mean() == pytest.approx(loss, rel=1e-5)
+    assert reference_models.window_nats(tiny, ids).mean() == pytest.approx(loss, rel=1e-5)
 
 
 def test_in_a_long_text_every_token_is_read_once_with_half_a_context_before_it(tiny):
     size = tiny.config.n_positions
     ids = np.random.default_rng(0).integers(0, 300, 3 * size + 77)
-    nats = yardsticks.window_nats(tiny, ids, batch_size=3)
+    nats = reference_models.window_nats(tiny, ids, batch_size=3)
     assert len(nats) == len(ids) - 1 and np.isfinite(nats).all()
     for start in range(0, len(ids) - 1 - size // 2, size // 2):
         window = torch.tensor(ids[start : start + size + 1])
@@ -34,37 +35,37 @@ def test_in_a_long_text_every_token_is_read_once_with_half_a_context_before_it(t
 
 
 def test_the_sonnets_bits_are_those_of_the_chapters(sonnets, tokenizer):
-    rows = yardsticks.sonnet_rows(sonnets.dev[:3], tokenizer, yardsticks.base_scorers(["micro"]))
-    wanted = likelihood.continuation_losses(models.load_model("micro"), tokenizer, sonnets.dev[:3])
+    rows = reference_models.sonnet_rows(sonnets.dev[:3], tokenizer, reference_models.base_scorers(["micro"]))
+    wanted = likelihood.continuation_losses(bases.load_model("micro"), tokenizer, sonnets.dev[:3])
     assert [row["bits"]["micro"] for row in rows] == pytest.approx([w["nll"] / math.log(2) for w in wanted], rel=1e-5)
     assert [row["characters"] for row in rows] == [w["characters"] for w in wanted]
 
 
 def test_the_embedded_models_were_measured_and_beat_the_ngrams():
     """The bar of the base: 5 % fewer bits than Kneser-Ney of order 4 or 5 on works and on the dev sonnets."""
-    found = yardsticks.load()
+    found = reference_models.load()
     ngrams = [name for name in found["works"][0]["bits"] if name in ("kn4", "kn5")]
     assert ngrams
     for ngram in ngrams:
-        assert yardsticks.ratio(found["works"], "micro") < 0.95 * yardsticks.ratio(found["works"], ngram)
+        assert reference_models.ratio(found["works"], "micro") < 0.95 * reference_models.ratio(found["works"], ngram)
     for rows in found["sonnets"].values():
         assert len(rows) == 12
-        others = [yardsticks.ratio(rows, name) for name in rows[0]["bits"] if name != "micro"]
-        assert yardsticks.ratio(rows, "micro") < min(others)
+        others = [reference_models.ratio(rows, name) for name in rows[0]["bits"] if name != "micro"]
+        assert reference_models.ratio(rows, "micro") < min(others)
 
 
 def test_numbers_of_other_weights_are_refused(monkeypatch, tmp_path):
-    found = yardsticks.load()
+    found = reference_models.load()
     path = tmp_path / "yardsticks.json"
     path.write_text(json.dumps(found | {"base_digests": {"micro": "0", "nano": "0"}}))
-    monkeypatch.setattr(yardsticks, "FILE", path)
+    monkeypatch.setattr(reference_models, "FILE", path)
     with pytest.raises(ValueError, match="is of other weights; run python -m frugal_lib yardsticks"):
-        yardsticks.load()
+        reference_models.load()
 
 
 def test_each_held_out_work_is_measured_by_every_model_and_xz(corpus, tmp_path):
     loaded = load_corpus(corpus, tmp_path / "work", 300)
-    rows = yardsticks.work_rows(loaded, {"uniform": lambda ids: np.full(len(ids) - 1, math.log(300))})
+    rows = reference_models.work_rows(loaded, {"uniform": lambda ids: np.full(len(ids) - 1, math.log(300))})
     assert [row["name"] for row in rows] == list(loaded.held_out)
     for row in rows:
         text = (corpus / row["name"]).read_text()

@@ -12,10 +12,10 @@ import pandas as pd
 from IPython.display import HTML, display
 from markdown_it import MarkdownIt
 
-from frugal_lib.audit import folded
-from frugal_lib.data import GIVEN_LINES, Sonnet
-from frugal_lib.machine import ROOT
-from frugal_lib.runs import Record
+from frugal_lib.core.machine import ROOT
+from frugal_lib.core.runs import Record
+from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
+from frugal_lib.metrics.overlap import folded
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:

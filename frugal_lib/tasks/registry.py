@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from frugal_lib import classify, describe, labelled, released, sonnets, students
-from frugal_lib.runs import Result, Run
-from frugal_lib.tasks import stages
+from frugal_lib.core.runs import Result, Run
+from frugal_lib.data import labelled
+from frugal_lib.paper import released
+from frugal_lib.tasks import classify, completion, data_summary, stages, students
 
 Compute = Callable[[Run, str], Result]
 Key = tuple[str, str, str]
@@ -28,9 +29,9 @@ def each(chapter: str, tasks: Iterable[str], methods: Iterable[str], compute: Co
 
 
 REGISTRY: dict[Key, Compute] = {
-    **each(ANY, ("sonnets", *labelled.TASKS), ("data",), describe.compute),
-    **each(ANY, ("sonnets",), sonnets.FLOORS, sonnets.floor),
-    **each("lora", ("sonnets",), ("floor-draws",), sonnets.floor_draws),
+    **each(ANY, ("sonnets", *labelled.TASKS), ("data",), data_summary.compute),
+    **each(ANY, ("sonnets",), completion.FLOORS, completion.floor),
+    **each("lora", ("sonnets",), ("floor-draws",), completion.floor_draws),
     **each("lora", ("sonnets",), ("released-sweep",), released.sweep),
     **each("quantization", ("quora",), ("released-zero-shot",), released.zero_shot),
     **each("synthetic", ("sonnets",), ("released-generations",), released.generations),

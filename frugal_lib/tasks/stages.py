@@ -17,9 +17,13 @@ from safetensors import safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from frugal_lib import adapt, data, doses, fetch, generality, machine, models, quantize, sonnets, students
-from frugal_lib.data import Sonnet
-from frugal_lib.runs import Result, Run
+from frugal_lib.core import fetch, machine
+from frugal_lib.core.runs import Result, Run
+from frugal_lib.data import sonnets
+from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.metrics import generality
+from frugal_lib.models import adapt, bases, formats
+from frugal_lib.tasks import completion, contamination, students
 
 
 @dataclass
@@ -52,9 +56,9 @@ class Stages:
 
     def compute(self, run: Run, device: str) -> Result:
         """The result of one run, from its data to its evaluations."""
-        quantize.check_format(run.format, device)  # before anything is trained for it
-        training, held_out = sonnets.splits_of(run)
-        work = Work(run, device, models.load_tokenizer(run.base), training, held_out)
+        formats.check_format(run.format, device)  # before anything is trained for it
+        training, held_out = completion.splits_of(run)
+        work = Work(run, device, bases.load_tokenizer(run.base), training, held_out)
         for stage in (self.examples, self.model, self.format, *self.evaluations):
             stage(work)
         return Result(work.metrics, work.examples, work.history)
@@ -70,7 +74,9 @@ def with_teacher(work: Work) -> None:
         return
     written, chosen = students.chosen(work.run)
     lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
-    lessons = doses.contaminated(lessons, work.held_out["dev"], doses.deal(work.run, work.held_out["dev"]))
+    lessons = contamination.contaminated(
+        lessons, work.held_out["dev"], contamination.deal(work.run, work.held_out["dev"])
+    )
     work.training, work.lessons = [*work.training, *lessons], len(lessons)
     work.metrics |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
 
@@ -78,12 +84,12 @@ def with_teacher(work: Work) -> None:
 def trained(work: Work) -> None:
     """Model: the base, fine-tuned by the run's method; `base` is left as it is. Adapters still stand apart."""
     run = work.run
-    work.model = models.load_model(run.base, run.dropout).to(work.device)
+    work.model = bases.load_model(run.base, run.dropout).to(work.device)
     work.metrics["parameters"] = work.model.num_parameters()
     if run.method != "base":
         work.model = adapt.adapt(work.model, run)
         work.metrics["trainable_parameters"] = adapt.trainable_parameters(work.model)
-        work.history, work.metrics["train_seconds"] = sonnets.fine_tune(
+        work.history, work.metrics["train_seconds"] = completion.fine_tune(
             run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.lessons > 0
         )
         work.metrics["saved_bytes"] = adapt.saved_bytes(work.model)
@@ -95,7 +101,7 @@ def trained_once(work: Work) -> None:
     if work.run.format != "fp32" and path.exists():
         with safe_open(path, "pt") as file:
             kept = json.loads(file.metadata()["trained"])
-        model = models.load_model(work.run.base, work.run.dropout)
+        model = bases.load_model(work.run.base, work.run.dropout)
         load_model(model, path)
         work.model, work.history = model.to(work.device).eval(), kept["history"]
         work.metrics |= kept["facts"]
@@ -117,7 +123,7 @@ def keep(work: Work, path: Path) -> None:
 
 def checkpoint(run: Run) -> Path:
     """Where the weights of a full fine-tuning lie: the same place for all that differ in what is done afterwards."""
-    plain = {"pairs": 0, "pair_sets": "", "format": "fp32", "samples": 0, "data_digest": data.digest(run.edition)}
+    plain = {"pairs": 0, "pair_sets": "", "format": "fp32", "samples": 0, "data_digest": sonnets.digest(run.edition)}
     return fetch.cache_dir() / "checkpoints" / f"{replace(run, **plain).key}-{machine.code_digest()}.safetensors"
 
 
@@ -130,14 +136,14 @@ def stored(work: Work) -> None:
     """Weight format: the run's, ready to compute with, and the bytes it takes."""
     run, device = work.run, work.device
     if run.method != "qlora":  # which is in its format already
-        work.model = quantize.convert(adapt.merge(work.model), run.format, device)
-    work.metrics |= quantize.sizes(work.model)
-    work.model = quantize.runnable(work.model, run.format, device)
+        work.model = formats.convert(adapt.merge(work.model), run.format, device)
+    work.metrics |= formats.sizes(work.model)
+    work.model = formats.runnable(work.model, run.format, device)
 
 
 def completions(work: Work) -> None:
     """Evaluation: the likelihood of the true continuations, and sampled completions with their scores."""
-    result = sonnets.scored(work.run, work.model, work.tokenizer, work.held_out)
+    result = completion.scored(work.run, work.model, work.tokenizer, work.held_out)
     work.metrics |= result.metrics
     work.examples += result.examples
 
@@ -153,8 +159,8 @@ def elsewhere(work: Work) -> None:
 def copies(work: Work) -> None:
     """Evaluation: how many lines of a student's completions are the true ones, beside the copies it was given."""
     if work.lessons:
-        dealt = doses.deal(work.run, work.held_out["dev"])
-        work.examples = doses.marked(work.examples, work.held_out, dealt)
+        dealt = contamination.deal(work.run, work.held_out["dev"])
+        work.examples = contamination.marked(work.examples, work.held_out, dealt)
 
 
 PLAIN = Stages(shakespeare, trained, merged, (completions,))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from frugal_lib.audit import words
-from frugal_lib.fetch import DataError
+from frugal_lib.core.fetch import DataError
+from frugal_lib.metrics.overlap import words
 from frugal_lib.teachers.prompt import parse
 
 

@@ -8,7 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
-from frugal_lib import data, verse
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.metrics import verse
 
 TRIES = 40  # lines begun for each one that is kept
 
@@ -26,7 +27,7 @@ class Ngrams:
 def ngrams() -> Ngrams:
     """Counted over the public-domain training sonnets."""
     one, two, ends = defaultdict(list), defaultdict(list), defaultdict(set)
-    for sonnet in data.load_sonnets("public-domain").train:
+    for sonnet in sonnet_data.load_sonnets("public-domain").train:
         for line in sonnet.lines:
             words = ["", *verse.words_of(line)]
             for i in range(1, len(words)):
@@ -68,6 +69,6 @@ class Offline:
     name: str = "offline"
 
     def sonnets(self, count: int) -> list[str]:
-        from frugal_lib.generate import stream_seed  # brings torch, which the other teachers do without
+        from frugal_lib.models.generate import stream_seed
 
         return [write_sonnet(random.Random(stream_seed(self.name, n))) for n in range(count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frugal_lib.fetch import DataError
+from frugal_lib.core.fetch import DataError
 
 SOURCE = "https://ai.google.dev/gemini-api/docs/pricing"
 AS_OF = "2026-09"

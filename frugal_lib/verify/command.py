@@ -11,9 +11,10 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from frugal_lib import machine, measurements
+from frugal_lib.chapters import measurements
+from frugal_lib.core import machine
+from frugal_lib.core.runs import Record
 from frugal_lib.profiles import Profile, load_profile, names
-from frugal_lib.runs import Record
 from frugal_lib.verify import examples, files, rerun
 from frugal_lib.verify.files import Problem
 

@@ -13,9 +13,12 @@ from statistics import median
 
 import numpy as np
 
-from frugal_lib import audit, classify, generality, labelled, likelihood, models, sonnets
-from frugal_lib.fetch import DataError
-from frugal_lib.runs import Record
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record
+from frugal_lib.data import labelled as labelled_data
+from frugal_lib.metrics import generality, likelihood, overlap
+from frugal_lib.models import bases
+from frugal_lib.tasks import classify, completion
 
 EXACT = 1e-6  # relative to 1 or the value: records keep eight significant digits
 TIES = 2e-4  # for areas under curves, where rounding makes ties
@@ -58,22 +61,22 @@ def place(row: Mapping) -> tuple:
 def completions(record: Record) -> Again:
     """Scores of texts against the true sonnets, and losses of the true lines."""
     rows, losses = of_kind(record, "completion"), of_kind(record, "likelihood")
-    by_split = {split: [row for row in losses if row["split"] == split] for split in sonnets.SPLITS}
+    by_split = {split: [row for row in losses if row["split"] == split] for split in completion.SPLITS}
     again = Again()
     try:
-        _, held_out = sonnets.splits_of(record.run)
+        _, held_out = completion.splits_of(record.run)
     except DataError as error:
         again.untried.append(f"texts against the true sonnets ({error})")
         for split, found in by_split.items():
             if scored := [row for row in rows if row["split"] == split]:
-                again.metrics |= {f"{split}_{k}": v for k, v in sonnets.averages(scored).items()}
+                again.metrics |= {f"{split}_{k}": v for k, v in completion.averages(scored).items()}
             again.metrics |= loss_metrics(split, found)
         return again
     texts = {split: texts_of(rows, split) for split in held_out}
     if any(len(sample) != len(held_out[split]) for split, samples in texts.items() for sample in samples):
         return Again(wrong=["its completions are not one for each held-out sonnet and sample"])
     found = {split: [{k: row[k] for k in LOSS} for row in part] for split, part in by_split.items() if part}
-    result = sonnets.collect(held_out, texts, found)
+    result = completion.collect(held_out, texts, found)
     again.metrics = result.metrics
     again.wrong = compare_rows([*rows, *losses], result.examples)
     lengths = {(split, s.id): len(s.continuation) for split, part in held_out.items() for s in part}
@@ -125,7 +128,7 @@ def kept_epoch(record: Record) -> Again:
 
 def draws(record: Record) -> Again:
     """Mean and spread of the draws of a floor."""
-    return Again(sonnets.draw_metrics([row["chrf"] for row in record.examples]))
+    return Again(completion.draw_metrics([row["chrf"] for row in record.examples]))
 
 
 def labels(record: Record) -> Again:
@@ -158,7 +161,7 @@ def true_labels(record: Record) -> Again:
     """The labels of the data set, where this machine has it."""
     run, again = record.run, Again(tolerance=ROUNDED)
     try:
-        data = labelled.load(run.task, run.edition)
+        data = labelled_data.load(run.task, run.edition)
     except DataError as error:
         again.untried.append(f"labels against the data ({error})")
         return again
@@ -178,7 +181,7 @@ def checks(record: Record) -> Again:
 
 def counts(record: Record) -> Again:
     """A data set in numbers, from its counts of labels and lengths."""
-    limit, again = models.context_length(record.run.base), Again()
+    limit, again = bases.context_length(record.run.base), Again()
     for split in dict.fromkeys(row["split"] for row in record.examples):
         rows = {kind: [r for r in of_kind(record, kind) if r["split"] == split] for kind in ("label", "length")}
         total = sum(row["count"] for row in rows["length"])
@@ -212,7 +215,7 @@ def audited(record: Record) -> Again:
         "unique_items": int((columns["first"] == np.arange(len(columns["first"]))).sum()),
         "lines_verbatim": int(lines["verbatim"].sum()),
         "lines_near": int(lines["near"].sum()),
-        "items_mostly_verbatim": int((lines["verbatim"] >= audit.MOSTLY).sum()),
+        "items_mostly_verbatim": int((lines["verbatim"] >= overlap.MOSTLY).sum()),
         "token_share": float(columns["covered"].sum() / max(1, columns["words"].sum())),
     }
     return Again(metrics, wrong)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from frugal_lib import chapters, fetch, machine
+from frugal_lib.chapters import registry
+from frugal_lib.core import fetch, machine
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.profiles import Profile
-from frugal_lib.runs import Record, Run
 
 SUMS = "SHA256SUMS"  # of all records of a folder, as `sha256sum -c` reads it
 
@@ -68,7 +69,7 @@ def planned(profile: Profile, chapter: str, known: Mapping[Run, Record]) -> tupl
         return [known.get(run, Record(run, "missing", {}, [], [], {})) for run in wanted]
 
     try:
-        chapters.CHAPTERS[chapter].records(profile, 0, sweep)
+        registry.CHAPTERS[chapter].records(profile, 0, sweep)
     except (KeyError, ValueError) as error:
         return asked, [Problem(chapter, f"its plan cannot go on without its missing records ({error}).")]
     return asked, []
@@ -78,7 +79,7 @@ def check_plans(profile: Profile, records: Mapping[str, Record], measured: Itera
     """Runs without a record, and records without a run, of all chapters of a profile."""
     known, expected = {record.run: record for record in records.values()}, {run.path for run in measured}
     problems = []
-    for chapter in chapters.CHAPTERS:
+    for chapter in registry.CHAPTERS:
         asked, stopped = planned(profile, chapter, known)
         expected |= {run.path for run in asked}
         problems += stopped

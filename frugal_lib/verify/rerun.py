@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from frugal_lib import runs
-from frugal_lib.fetch import DataError
-from frugal_lib.runs import Record, Run
+from frugal_lib.core import runs
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.tasks import registry
 
 TOLERANCE = 1e-4  # of a number, relative to 1 or its size; texts must be equal

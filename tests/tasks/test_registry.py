@@ -5,9 +5,11 @@ import os
 
 import pytest
 
-from frugal_lib import chapters, runs
+from frugal_lib.chapters import registry as chapters_registry
+from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.core import machine, runs
+from frugal_lib.core.runs import Record, Result, Run
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record, Result, Run
 from frugal_lib.tasks import registry
 
 # Another value for every field that does not name the kind of a run.
@@ -50,7 +52,7 @@ KIND = {"chapter", "task", "method"}
 def committed() -> list[Run]:
     """One run of every kind in the committed records."""
     found = {}
-    for path in (runs.machine.ROOT / "results").rglob("*.json"):
+    for path in (machine.ROOT / "results").rglob("*.json"):
         run = Record.from_json(path.read_text(encoding="utf-8")).run
         if run.method not in ("speed", "steps"):  # measured, not computed
             found[run.chapter, run.task, run.method] = run
@@ -75,15 +77,15 @@ def test_a_run_goes_to_the_same_place_whatever_its_other_fields_say():
         assert len(called) == 1 + len(changed) and len(set(called)) == 1, (run.path, set(called))
 
 
-@pytest.mark.parametrize("chapter", chapters.CHAPTERS)
+@pytest.mark.parametrize("chapter", chapters_registry.CHAPTERS)
 def test_every_run_of_a_plan_has_somebody_who_computes_it(chapter):
     asked = []
 
     def sweep(wanted):
         asked.extend(wanted)
-        return [runs.read(run, runs.machine.ROOT / "results/micro") for run in wanted]
+        return [runs.read(run, machine.ROOT / "results/micro") for run in wanted]
 
-    chapters.CHAPTERS[chapter].records(load_profile("micro"), 0, sweep)
+    chapters_registry.CHAPTERS[chapter].records(load_profile("micro"), 0, sweep)
     called = []
     for run in asked:
         registry.compute(run, "cpu", spies(called))
@@ -102,7 +104,7 @@ def test_a_run_that_nobody_computes_is_one_sentence():
 def test_runs_on_the_papers_labelled_files_end_well(task, method):
     """The edition of these files is called as that of the paper's own results: `released`."""
     planned = []
-    chapters.baseline(load_profile("micro"), 0, lambda wanted: planned.extend(wanted) or [])
+    baseline_plan.baseline(load_profile("micro"), 0, lambda wanted: planned.extend(wanted) or [])
     run = next(run for run in planned if (run.task, run.method, run.edition) == (task, method, "released"))
     few = dataclasses.replace(run, train_limit=16, held_out_limit=6, epochs=min(run.epochs, 1))
     record = runs.execute(few, registry.compute, "cpu")

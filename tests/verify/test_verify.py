@@ -7,11 +7,13 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from frugal_lib import machine, runs
 from frugal_lib.__main__ import app
-from frugal_lib.fetch import DataError
+from frugal_lib.chapters import measurements
+from frugal_lib.core import machine, runs
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record, Run
+from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.profiles import load_profile
-from frugal_lib.runs import Record, Run
 from frugal_lib.tasks import registry
 from frugal_lib.verify import command, examples, files, rerun
 
@@ -90,7 +92,7 @@ def test_without_the_papers_edition_what_needs_it_is_listed_and_the_rest_is_chec
     def nowhere(run):
         raise DataError("sonnets.txt: no download; set FRUGAL_DATA_DIR.")
 
-    monkeypatch.setattr(examples.sonnets, "splits_of", nowhere)
+    monkeypatch.setattr("frugal_lib.tasks.completion.splits_of", nowhere)
     record = committed("baseline/sonnets-floor-given")
     what, _, untried = examples.problems(record)
     assert what == [] and untried == ["texts against the true sonnets (sonnets.txt: no download; set FRUGAL_DATA_DIR.)"]
@@ -148,7 +150,7 @@ def test_a_record_too_few_or_too_many_is_named():
     extra = dataclasses.replace(records[gone].run, seed=99)
     changed = {name: record for name, record in records.items() if name != gone}
     changed[extra.path] = dataclasses.replace(records[gone], run=extra)
-    planned = command.measurements.planned(load_profile("micro"))
+    planned = measurements.planned(load_profile("micro"))
     problems = {p.path: p.what for p in files.check_plans(load_profile("micro"), changed, planned)}
     assert problems[gone].startswith("planned, but not there") and problems[extra.path].startswith("no chapter asks")
     assert files.check_plans(load_profile("micro"), records, planned) == []
@@ -236,8 +238,8 @@ def test_clocks_may_differ_and_later_code_may_measure_more():
 
 def test_what_a_machine_lacks_is_said_and_the_next_record_of_the_kind_is_taken(kept, tmp_path, monkeypatch):
     lacking = dataclasses.replace(kept[0], run=tiny(edition="folger"))
-    monkeypatch.setattr(registry.sonnets.data, "folger_split", lambda name: (_ for _ in ()).throw(DataError("no file")))
-    registry.sonnets.data.load_sonnets.cache_clear()
+    monkeypatch.setattr(sonnet_data, "folger_split", lambda name: (_ for _ in ()).throw(DataError("no file")))
+    sonnet_data.load_sonnets.cache_clear()
     one = rerun.first_possible("kind", [lacking, kept[1]], tmp_path, "cpu")
     assert one.verdict == "equal" and one.then is kept[1]
     none = rerun.first_possible("kind", [lacking], tmp_path, "cpu")

@@ -1,0 +1,43 @@
+"""The figure of the appendix: pre-training, and bits of each held-out work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, loss_by_base
+from frugal_lib.report.drawing import COLOURS, FLOOR, STYLE
+
+
+def embedded_chart(found: dict) -> Figure:
+    """Pre-training loss of both bases beside the n-gram model's, and the bits of each held-out work."""
+    best = best_ngram(found)
+    tokens = sum(row["tokens"] for row in found["works"])
+    floor = sum(row["bits"][best] for row in found["works"]) * math.log(2) / tokens
+    with matplotlib.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
+        for colour, (base, (seen, loss)) in zip(COLOURS, loss_by_base().items(), strict=False):
+            left.plot(seen / 1e6, loss, color=colour, lw=2, label=base)
+            draw_works(right, found["works"], base, best, colour)
+        left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
+        left.set_ylim(top=floor + 1.5)
+        left.set_xlabel("million tokens read")
+        left.set_ylabel("nats per token, held-out works")
+        left.legend()
+        right.axline((2, 2), slope=1, color=FLOOR, ls="--")
+        right.set_xlabel(f"{SCORER_NAMES[best]}: bits per character")
+        right.set_ylabel("model: bits per character")
+        right.legend()
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def draw_works(axes: Axes, works: Sequence[dict], base: str, best: str, colour) -> None:
+    """A dot a work: bits per character of the n-gram model across, of a base up."""
+    across, up = ([row["bits"][name] / row["characters"] for row in works] for name in (best, base))
+    axes.plot(across, up, "o", color=colour, ms=5, alpha=0.8, label=base)

@@ -1,0 +1,182 @@
+"""Figures of chapter 2: the paper's own, redrawn from its file beside ours, and what its scores can show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from frugal_lib.chapters.lora.paper_sweep import LEARNED, correlation, learned, loss_and_chrf, scores_of
+from frugal_lib.chapters.lora.results import Arm, LoraResults, chrf_gap, gain, gap, last
+from frugal_lib.core.stats import best_quantile, expected_best
+from frugal_lib.paper import published
+from frugal_lib.paper.released import grid_at_16
+from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, STYLE, unique_handles
+from frugal_lib.report.verdict import MARGIN
+
+RANKS = matplotlib.colormaps["viridis"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run as the paper's figures show it; `rank` is 0 for full fine-tuning, losses are of the last epoch."""
+
+    rank: int
+    rate: float
+    chrf: float
+    train_loss: float
+    dev_loss: float
+
+
+def points(found: LoraResults) -> dict[str, list[Point]]:
+    """The grid at one batch size: the paper's 16 and our own, by source, in the order they are drawn."""
+    rows = {
+        "the paper, GPT-2 Small": [
+            Point(r.rank, r.learning_rate, r.dev_chrf, r.train_loss, r.dev_loss) for r in grid_at_16(found.paper)
+        ]
+    }
+    for base in found.bases:
+        arms = [found.full(base), *found.ranks(base)]
+        rows[f"ours, {base}"] = [own_point(arm, record) for arm in arms for record in arm.tried]
+    return {name: sorted(found, key=lambda p: (p.rank or 1e9, p.rate)) for name, found in rows.items()}
+
+
+def own_point(arm: Arm, record) -> Point:
+    """One of our runs."""
+    end = last(record)
+    return Point(
+        arm.rank, record.run.learning_rate, record.metrics["dev_chrf"], end["train_loss"], end["dev_loss"]
+    )  # fmt: skip
+
+
+def colour_of(rank: int) -> tuple | str:
+    """Ranks from dark to bright; full fine-tuning black."""
+    return RANKS(np.log2(rank) / 8.5) if rank else "black"
+
+
+def draw_by_rate(axes: Axes, drawn: Sequence[Point], column: str) -> None:
+    """One line a rank along the learning rates, full fine-tuning thick."""
+    for rank in sorted({point.rank for point in drawn}, key=lambda rank: rank or 1e9):
+        line = [(p.rate, getattr(p, column)) for p in drawn if p.rank == rank]
+        style = {"lw": 1.3, "ms": 3.5, "marker": "o"} if rank else {"lw": 2.2, "ms": 4.5, "marker": "s"}
+        axes.plot(*zip(*line, strict=True), color=colour_of(rank), label=f"{rank or 'full'}", **style)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+
+
+def rank_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend for all panels: every rank once, in order, and whatever else is drawn."""
+    handles: dict = {}
+    for axes in panels:
+        handles |= {name: handle for handle, name in zip(*unique_handles(axes), strict=True)}
+    names = sorted(handles, key=lambda name: int(name) if name.isdigit() else 1e9 + (name != "full"))
+    figure.legend([handles[n] for n in names], names, loc="outside upper left", ncols=len(names), title="rank",
+                  columnspacing=1.0, handletextpad=0.3, handlelength=1.4, alignment="left")  # fmt: skip
+
+
+def chrf_by_rate(found: LoraResults) -> Figure:
+    """The paper's Figure 10 beside ours: dev chrF by learning rate, the floor's range behind it."""
+    drawn = points(found)
+    draws = [row["chrf"] for row in found.floor.examples]
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False)
+        for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
+            axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
+            draw_by_rate(axes, chosen, "chrf")
+            axes.set_title(name, loc="left", fontsize=10)
+        panels[0][0].set_ylabel("dev chrF, whole sonnet")
+        rank_legend(figure, panels[0])
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def losses_by_rate(found: LoraResults) -> Figure:
+    """The paper's Figure 4 beside ours: train and dev loss at the last epoch by learning rate."""
+    drawn = points(found)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False)
+        for column, (name, chosen) in enumerate(drawn.items()):
+            for row, loss in enumerate(("train_loss", "dev_loss")):
+                draw_by_rate(panels[row][column], chosen, loss)
+            panels[0][column].set_title(name, loc="left", fontsize=10)
+            panels[0][column].set_xlabel("")
+        panels[0][0].set_ylabel("train loss, nats per token")
+        panels[1][0].set_ylabel("dev loss, nats per token")
+        rank_legend(figure, panels[0])
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def rank_gaps(found: LoraResults) -> Figure:
+    """LoRA minus full fine-tuning by rank: test loss, where a match is shaded, and dev chrF."""
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
+        for place, base in enumerate(found.bases):
+            full, colour = found.full(base), COLOURS[place]
+            margin = MARGIN * gain(found, base, "test").mean
+            panels[0].axhspan(-margin, margin, color=FLOOR, alpha=0.1, lw=0, label="a match")
+            for axes, measure, split in zip(panels, (gap, chrf_gap), ("test", "dev"), strict=True):
+                for arm in found.ranks(base):
+                    interval, x = measure(arm, full, split), arm.rank * (1 + 0.12 * place)
+                    axes.plot([x, x], [interval.low, interval.high], color=colour, lw=1.6)
+                    axes.plot(x, interval.mean, "o", color=colour, ms=6, ls="", label=base)
+        for axes, name in zip(panels, ("test loss, nats per token, minus full", "dev chrF, minus full"), strict=True):
+            axes.axhline(0, color="black", lw=1)
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.set_xlabel("rank")
+            axes.set_ylabel(name)
+        figure.legend(*unique_handles(panels[0]), loc="outside upper left", ncols=4)
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def best_of_chart(found: LoraResults) -> Figure:
+    """Expected best chrF of so many trials: random lines, and the paper's runs drawn from its sweep."""
+    draws = [row["chrf"] for row in found.floor.examples]
+    series = {
+        "random training lines": (draws, FLOOR),
+        "the paper's LoRA runs": (scores_of(found, True), COLOURS[0]),
+        "the paper's full fine-tuning": (scores_of(found, False), "black"),
+    }
+    longest = min(len(draws), len(series["the paper's LoRA runs"][0]))
+    with matplotlib.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(9.5, 3.6))
+        for name, (scores, colour) in series.items():
+            trials = np.unique(np.geomspace(1, min(len(scores), longest), 60).astype(int))
+            axes.plot(trials, [expected_best(scores, k) for k in trials], color=colour, lw=2, label=name)
+            if colour == FLOOR:
+                low, high = ([best_quantile(scores, k, q) for k in trials] for q in (0.025, 0.975))
+                axes.fill_between(trials, low, high, color=FLOOR, alpha=0.2, lw=0)
+        printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
+        axes.plot(longest, printed, "D", color=PAPER, ms=7, ls="", label="the paper's best LoRA, as printed")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("number of trials from which the best is kept")
+        axes.set_ylabel("expected best dev chrF")
+        axes.legend(loc="lower right")
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def agreement_chart(found: LoraResults) -> Figure:
+    """dev chrF against dev loss, a dot a run, for the runs whose loss is near the lowest."""
+    pairs = loss_and_chrf(found)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False)
+        for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
+            near = learned(runs)
+            axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
+            title = "the paper's sweep" if name == "paper" else f"ours, {name}"
+            axes.set_title(f"{title}\nρ = {correlation(near)}", loc="left", fontsize=9)
+            lowest = min(loss for loss, _ in near)
+            axes.set_xlim(lowest - 0.02, lowest + LEARNED + 0.02)
+            axes.set_xlabel("dev loss, nats per token")
+        panels[0][0].set_ylabel("dev chrF, whole sonnet")
+        figure.set_layout_engine("constrained")
+    return figure

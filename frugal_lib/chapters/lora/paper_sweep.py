@@ -1,0 +1,205 @@
+"""What the paper's own sweep says: its tables against its file, its noise, the best of many, chrF against loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from frugal_lib.chapters.lora.results import LoraResults, draw_spread
+from frugal_lib.core.stats import best_quantile, expected_best, rank_correlation
+from frugal_lib.models import adapt
+from frugal_lib.paper import published
+from frugal_lib.paper.released import ReleasedRun, grid_at_16
+from frugal_lib.report.cells import NONE, cell, rate_text
+
+LEARNED = 0.3  # nats above the lowest dev loss: what lies further up has not learned the task, or has lost it
+COLUMNS = {"train loss": "train_loss", "dev loss": "dev_loss", "chrF": "dev_chrf"}
+
+
+def run_text(run: ReleasedRun) -> str:
+    """A run of the paper in words."""
+    how = f"rank {run.rank}, α {run.alpha:g}" if run.rank else "full fine-tuning"
+    where = ", attention only" if run.modules == adapt.ATTENTION else ""
+    return f"{how}{where}, rate {rate_text(run.learning_rate)}, batch {run.batch_size}"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number in one of the paper's tables, and the run of its file that it is about."""
+
+    place: str
+    column: str
+    value: float
+    run: ReleasedRun
+
+    @property
+    def in_file(self) -> float:
+        return getattr(self.run, COLUMNS[self.column])
+
+
+def printed_numbers(runs: Sequence[ReleasedRun]) -> Iterator[Printed]:
+    """Every number of Tables 3, 5 and 6 that the released file has too."""
+    grid = {(r.rank, r.learning_rate): r for r in grid_at_16(runs)}
+    for _, row in published.table("table3_lora_rank").iterrows():
+        rank = 0 if row["rank"] == "full" else int(row["rank"])
+        place = f"Table 3, {'full fine-tuning' if not rank else f'rank {rank}'}"
+        yield Printed(place, "chrF", row.dev_chrf, grid[rank, row.best_learning_rate])
+    alphas = {r.alpha: r for r in runs if r.kind == "alpha"}
+    for alpha, value in published.table("table5_lora_alpha").itertuples(index=False):
+        yield Printed(f"Table 5, α = {alpha:g}", "chrF", value, alphas[alpha])
+    modules = {r.modules: r for r in runs if r.kind == "modules"}
+    for name, train, dev, chrf in published.table("table6_lora_modules").itertuples(index=False):
+        run = modules[adapt.ATTENTION if name == "attention only" else adapt.ALL]
+        for column, value in (("train loss", train), ("dev loss", dev), ("chrF", chrf)):
+            yield Printed(f"Table 6, {name}", column, value, run)
+
+
+def elsewhere(number: Printed, runs: Sequence[ReleasedRun]) -> str:
+    """Which run of the file has the printed number, if one has."""
+    column = COLUMNS[number.column]
+    found = [run_text(run) for run in runs if abs(getattr(run, column) - number.value) < 6e-4]
+    return "; ".join(dict.fromkeys(found)) or "no run"
+
+
+def differing_table(found: LoraResults) -> pd.DataFrame:
+    """The numbers of the paper's tables that its released file gives otherwise."""
+    lines = [
+        {
+            "where": number.place,
+            "column": number.column,
+            "printed": f"{number.value:.3f}",
+            "in the file": f"{number.in_file:.3f}",
+            "the file has the printed number for": elsewhere(number, found.paper),
+        }
+        for number in printed_numbers(found.paper)
+        if abs(number.value - number.in_file) > 6e-4
+    ]
+    return pd.DataFrame(lines).set_index("where")
+
+
+def differing_sentence(found: LoraResults) -> str:
+    """How many of the printed numbers the file confirms, and what that does to Table 6."""
+    numbers = list(printed_numbers(found.paper))
+    wrong = [number for number in numbers if abs(number.value - number.in_file) > 6e-4]
+    dev = {n.place: n.in_file for n in numbers if n.column == "dev loss"}
+    both, attention = dev["Table 6, attention + MLP"], dev["Table 6, attention only"]
+    better = (
+        "attention alone has the lower dev loss" if attention < both else "attention and MLP have the lower dev loss"
+    )
+    return (
+        f"Of {len(numbers)} numbers in Tables 3, 5 and 6, the released file confirms {len(numbers) - len(wrong)}. "
+        f"By the file, {better} in Table 6 ({attention:.3f} against {both:.3f})."
+    )
+
+
+def noises(found: LoraResults) -> dict[str, float]:
+    """Standard deviations of one chrF score: of the floor's draws, and of samples of our tuned models."""
+    return {"random lines": found.floor.metrics["dev_chrf_sd"]} | {
+        f"one tuned {base}, sample to sample": draw_spread(found, base) for base in found.bases
+    }
+
+
+def noise_table(found: LoraResults) -> pd.DataFrame:
+    """How many of the differences within each of the paper's tables are larger than noise."""
+    tables = {
+        "Table 3: ranks and full": published.table("table3_lora_rank").dev_chrf.tolist(),
+        "Table 5: α up to 32": published.table("table5_lora_alpha").query("alpha <= 32").dev_chrf.tolist(),
+        "Table 5: all α": published.table("table5_lora_alpha").dev_chrf.tolist(),
+        "Table 6: modules": published.table("table6_lora_modules").dev_chrf.tolist(),
+    }
+    lines = []
+    for name, deviation in noises(found).items():
+        if np.isnan(deviation):
+            continue
+        threshold = visible_from(deviation)
+        line = {"noise of a score": name, "standard deviation": f"{deviation:.2f}", "visible from": f"{threshold:.2f}"}
+        for title, scores in tables.items():
+            line[title] = visible_pairs(scores, threshold)
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("noise of a score")
+
+
+def visible_from(deviation: float) -> float:
+    """How far apart two scores must be to differ by more than 95 % of pairs that differ by the draw alone."""
+    return float(norm.ppf(0.975) * np.sqrt(2) * deviation)
+
+
+def visible_pairs(scores: Sequence[float], threshold: float) -> str:
+    """How many pairs of scores are further apart than `threshold`, of how many."""
+    pairs = list(combinations(scores, 2))
+    return f"{sum(abs(a - b) > threshold for a, b in pairs)} of {len(pairs)}"
+
+
+def scores_of(found: LoraResults, adapters: bool) -> list[float]:
+    """dev chrF of all of the paper's runs of LoRA, or of full fine-tuning; a run that stands twice counts once."""
+    runs = {(r.rank, r.learning_rate, r.batch_size, r.alpha, r.modules): r for r in found.paper}
+    return [run.dev_chrf for run in runs.values() if bool(run.rank) == adapters]
+
+
+def best_of_sentence(found: LoraResults) -> str:
+    """What the best of as many draws of random lines would score, beside the paper's best LoRA."""
+    draws = [row["chrf"] for row in found.floor.examples]
+    adapters, full = scores_of(found, True), scores_of(found, False)
+    trials = min(len(adapters), len(draws))
+    expected, low, high = expected_best(draws, trials), *(best_quantile(draws, trials, q) for q in (0.025, 0.975))
+    printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
+    below = sum(score < expected for score in adapters)
+    return (
+        f"The floor, eleven random lines of training sonnets, scores {found.floor.metrics['dev_chrf']:.2f} on dev, "
+        f"with a standard deviation of {found.floor.metrics['dev_chrf_sd']:.2f} from draw to draw ({len(draws):,} "
+        f"draws). The best of {trials} draws scores {expected:.2f} on average, and 95 % of such bests lie between "
+        f"{low:.2f} and {high:.2f}. The paper's best LoRA, chosen from {len(adapters)} runs, has {printed:.2f} as "
+        f"printed and {max(adapters):.2f} as the highest in its file: {place(max(adapters), low, high)}. {below} of "
+        f"the {len(adapters)} score less than the best of as many random draws. Its best of {len(full)} runs of full "
+        f"fine-tuning has {max(full):.2f}."
+    )
+
+
+def place(value: float, low: float, high: float) -> str:
+    """Where a score lies beside the range of bests of the floor."""
+    if value < low:
+        return "less than luck alone would have found"
+    return "more than luck alone would have found" if value > high else "what luck alone would have found"
+
+
+def learned(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (loss, chrF) pairs whose loss is within `LEARNED` of the lowest."""
+    lowest = min(loss for loss, _ in pairs)
+    return [pair for pair in pairs if pair[0] <= lowest + LEARNED]
+
+
+def loss_and_chrf(found: LoraResults) -> dict[str, list[tuple[float, float]]]:
+    """(dev loss, dev chrF) of every run: the paper's at its last epoch, ours at the kept one."""
+    pairs = {"paper": [(run.dev_loss, run.dev_chrf) for run in found.paper if run.kind == "grid"]}
+    for base in found.bases:
+        tried = [record.metrics for arm in found.arms if arm.base == base for record in arm.tried]
+        pairs[base] = [(metrics["dev_nll"], metrics["dev_chrf"]) for metrics in tried]
+    return pairs
+
+
+def agreement_table(found: LoraResults) -> pd.DataFrame:
+    """Spearman's rank correlation of dev loss and dev chrF over runs; −1 would be agreement."""
+    lines = []
+    for name, pairs in loss_and_chrf(found).items():
+        close = learned(pairs)
+        lines.append({
+            "runs": "the paper's sweep" if name == "paper" else f"ours, {name}",
+            "all runs": correlation(pairs),
+            f"runs within {LEARNED:g} nats of the best": correlation(close),
+            "spread of chrF among these": f"{np.std([c for _, c in close], ddof=1):.2f}" if len(close) > 1 else NONE,
+        })  # fmt: skip
+    return pd.DataFrame(lines).set_index("runs")
+
+
+def correlation(pairs: Sequence[tuple[float, float]]) -> str:
+    """A rank correlation with its interval and the number of runs, or a dash where there are too few."""
+    try:
+        found = rank_correlation(*zip(*pairs, strict=True))
+    except ValueError:
+        return NONE
+    return f"{cell(found)} (n = {found.items})"

@@ -1,0 +1,33 @@
+"""Measurements of speed by chapter: what is planned, and one made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from frugal_lib.chapters.baseline import speed
+from frugal_lib.chapters.lora import steps
+from frugal_lib.chapters.quantization import speed as quantization_speed
+from frugal_lib.core import runs
+from frugal_lib.core.runs import Record, Run
+from frugal_lib.profiles import Profile
+
+BY_CHAPTER = {"baseline": speed, "lora": steps, "quantization": quantization_speed}
+METHODS = ("speed", "steps")
+
+
+def is_measured(run: Run) -> bool:
+    """Whether a run's numbers are the clock's."""
+    return run.method in METHODS
+
+
+def planned(profile: Profile) -> list[Run]:
+    """All measurements of a profile."""
+    return [speed.speed_runs(profile)[0], *steps.step_runs(profile), quantization_speed.speed_run(profile)]
+
+
+def measured(profile: Profile, run: Run, folder: Path, device: str) -> Record:
+    """The measurement `run` as it comes out now, or came out before in `folder`."""
+    if found := runs.read(run, folder):
+        return found
+    made = BY_CHAPTER[run.chapter].measure(profile, folder, device)
+    return next(record for record in (made if isinstance(made, list) else [made]) if record.run == run)

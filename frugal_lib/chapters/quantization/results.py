@@ -1,0 +1,144 @@
+"""Chapter 3 as data: one arm a way of making a model, with its losses, bytes and measures of generality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from frugal_lib.chapters.quantization import plan
+from frugal_lib.core import select
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval, mean_interval
+from frugal_lib.models.formats import FORMATS
+from frugal_lib.report.measures import chrf_matrix, loss_matrix, paired
+
+SCALES = {"tensor": "per tensor", "channel": "per channel", "block": "per block"}
+FORMAT_NAMES = {
+    "fp64": "FP64",
+    "fp32": "FP32",
+    "fp16": "FP16",
+    "bf16": "BF16",
+    "fp8": "FP8 (torchao)",
+    "int8-bnb": "INT8 (bitsandbytes)",
+    "int8-torchao": "INT8 (torchao)",
+    "nf4": "NF4 (bitsandbytes)",
+    "int4-torchao": "INT4 (torchao)",
+} | {name: f"INT{kind.bits}, {SCALES[kind.scale]}" for name, kind in FORMATS.items() if kind.by == "ours"}
+METHODS = {"base": "not fine-tuned", "full": "full fine-tuning", "lora": "LoRA", "qaft": "QAFT", "qlora": "QLoRA"}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way of making a model: how it was trained and what its weights are stored as. One record a seed."""
+
+    base: str
+    method: str
+    format: str
+    records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        tuned, stored = METHODS[self.method], FORMAT_NAMES[self.format]
+        if self.method == "full" and self.format != "fp32":
+            return f"{tuned}, then {stored}"
+        return tuned if self.format == "fp32" else f"{tuned}, {stored}"
+
+    def nats(self, split: str) -> Interval:
+        """Loss on the true lines 4-14, in nats per token."""
+        return mean_interval(loss_matrix(self.records, split, "tokens"))
+
+    def chrf(self, split: str = "dev") -> Interval:
+        """Corpus chrF over the whole sonnet."""
+        return mean_interval(chrf_matrix(self.records, split, "corpus_chrf"))
+
+    def fact(self, name: str) -> float:
+        """A metric that is the same at every seed, such as bytes."""
+        return self.records[0].metrics[name]
+
+
+@dataclass(frozen=True)
+class QuantizationResults:
+    """All that chapter 3 reads: the arms, the floor, the paper's zero-shot answers, what the device could not run."""
+
+    arms: tuple[Arm, ...]
+    floor: Record
+    zero_shot: Record
+    unsupported: tuple[Record, ...]
+    tried: tuple[Record, ...]  # QAFT at every rate and seed
+
+    @property
+    def bases(self) -> list[str]:
+        return list(dict.fromkeys(arm.base for arm in self.arms))
+
+    def arm(self, base: str, method: str, format: str = "fp32") -> Arm | None:
+        """One arm, where it was run."""
+        return next((a for a in self.arms if (a.base, a.method, a.format) == (base, method, format)), None)
+
+    def full(self, base: str) -> Arm:
+        """Full fine-tuning in FP32, which all is compared with."""
+        return self.arm(base, "full")
+
+    def untuned(self, base: str) -> Arm:
+        """The base as it is."""
+        return self.arm(base, "base")
+
+    def formats(self, base: str) -> list[Arm]:
+        """The fully fine-tuned model in every format, widest first."""
+        found = {a.format: a for a in self.arms if (a.base, a.method) == (base, "full")}
+        return [found[name] for name in FORMATS if name in found]
+
+    def qaft(self, base: str) -> list[Arm]:
+        """QAFT in every format that was trained for, widest first."""
+        found = [self.arm(base, "qaft", name) for name in FORMATS]
+        return [arm for arm in found if arm]
+
+    def checked(self, base: str) -> list[Arm]:
+        """The arms whose generality was checked, from the base to QLoRA."""
+        mine = [a for a in self.arms if a.base == base and a.records[0].run.pairs]
+        order = list(METHODS)
+        return sorted(mine, key=lambda a: (order.index(a.method), list(FORMATS).index(a.format)))
+
+
+def arms_of(records: Sequence[Record]) -> tuple[Arm, ...]:
+    """Finished records by base, method and format; of several rates the one with the lowest dev loss, first seed."""
+    arms = []
+    for key, found in plan.by_arm(records).items():
+        seed = min(record.run.seed for record in found)
+        best = min((r for r in found if r.run.seed == seed), key=select.badness).run
+        kept = [r for r in found if r.run == replace(best, seed=r.run.seed)]
+        arms.append(Arm(*key, tuple(sorted(kept, key=lambda r: r.run.seed))))
+    return tuple(arms)
+
+
+def quantization_results(records: Sequence[Record]) -> QuantizationResults:
+    """The chapter's records, sorted.
+
+    Raises:
+        ValueError: the base or full fine-tuning has not finished on some base.
+    """
+    by_method = {record.run.method: record for record in records}
+    zero_shot, floor = by_method["released-zero-shot"], by_method["floor-lines"]
+    ours = [r for r in records if r.run.edition == floor.run.edition and r.run.base]
+    arms = arms_of(ours)
+    found = QuantizationResults(
+        arms,
+        floor,
+        zero_shot,
+        tuple(r for r in ours if r.status == "unsupported"),
+        tuple(r for r in ours if r.run.method == "qaft" and r.status == "ok"),
+    )
+    for base in {r.run.base for r in ours}:
+        for method in ("base", "full"):
+            if not found.arm(base, method):
+                raise ValueError(f"{base}, {method}: no run has finished; see the records, then sweep --retry-failed.")
+    return found
+
+
+def gap(one: Arm, other: Arm, split: str) -> Interval:
+    """Nats per token of `one` minus those of `other` on the true lines 4-14."""
+    return paired(one.records, other.records, lambda records: loss_matrix(records, split, "tokens"))
+
+
+def gain(found: QuantizationResults, base: str, split: str) -> Interval:
+    """What full fine-tuning wins over the base as it is, in nats per token."""
+    return gap(found.untuned(base), found.full(base), split)

@@ -1,0 +1,101 @@
+"""Tokens per second of generation by weight format, one prompt and twelve at once."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from frugal_lib.chapters import common
+from frugal_lib.chapters.quantization import plan as quantization_plan
+from frugal_lib.core import timing
+from frugal_lib.core.machine import Unsupported
+from frugal_lib.core.runs import Record, Result, Run
+from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.models import bases
+from frugal_lib.models import formats as weight_formats
+from frugal_lib.profiles import Profile
+from frugal_lib.report import measured as measured_speeds
+
+PROMPTS = (1, 12)
+
+
+def prompts_of(run: Run, tokenizer, count: int) -> dict[str, torch.Tensor]:
+    """The first three lines of the first `count` dev sonnets, as a batch."""
+    sonnets = sonnet_data.load_sonnets(run.edition).dev
+    return tokenizer([s.given + "\n" for s in sonnets[:count]], return_tensors="pt", padding=True)
+
+
+def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: int, device: str) -> float:
+    """Seconds to read the prompts and write exactly so many tokens behind each, the likeliest ones."""
+    asked = {name: values.to(model.device) for name, values in batch.items()}
+    return timing.seconds_of(
+        lambda: model.generate(**asked, do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens), device
+    )
+
+
+def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float]:
+    """Tokens per second of one format by the number of prompts; it computes as it is stored, on a CPU too.
+
+    Raises:
+        Unsupported: the device cannot run the format.
+    """
+    weight_formats.check_format(format, device)
+    tokenizer = bases.load_tokenizer(run.base)
+    model = weight_formats.convert(bases.load_model(run.base, 0.0).to(device), format, device).eval()
+    found = {}
+    for count in PROMPTS:
+        batch = prompts_of(run, tokenizer, count)
+        generate_seconds(model, batch, 2, device)  # the first tokens warm up
+        found[count] = count * tokens / generate_seconds(model, batch, tokens, device)
+    return found
+
+
+def compute_for(formats: Sequence[str], tokens: int, rounds: int) -> Callable[[Run, str], Result]:
+    """What measures a `speed` run: a row a format, measured in turns so that a slow minute hits all alike."""
+
+    def compute(run: Run, device: str) -> Result:
+        trials: dict[str, dict[int, list[float]]] = {name: {count: [] for count in PROMPTS} for name in formats}
+        unsupported: dict[str, str] = {}
+        for turn in range(rounds):
+            for name in formats if turn % 2 == 0 else reversed(formats):
+                try:
+                    for count, rate in measured(run, name, tokens, device).items():
+                        trials[name][count].append(rate)
+                except Unsupported as error:
+                    unsupported[name] = str(error)
+        rows = [{"format": name, "unsupported": unsupported[name]} for name in unsupported]
+        for name in (name for name in formats if name not in unsupported):
+            medians = {f"prompts_{count}": statistics.median(rates) for count, rates in trials[name].items()}
+            rows.append({"format": name, "trials": {str(k): v for k, v in trials[name].items()}} | medians)
+        return Result({"tokens": tokens, "gemm_gflops": timing.gemm_rate(device)}, rows)
+
+    return compute
+
+
+def speed_run(profile: Profile) -> Run:
+    """The measurement on the first base of chapter 3, on the text that every machine has."""
+    start = common.without_checks(quantization_plan.start(profile, next(iter(profile.quantization.bases)), 0))
+    return replace(common.on_public_domain(start), method="speed", samples=0)
+
+
+def measure(profile: Profile, results: Path, device: str = "auto") -> Record:
+    """Measure generation speed by format."""
+    plan = profile.quantization
+    compute = compute_for(["fp32", *plan.formats], plan.speed_tokens, plan.speed_rounds)
+    return measured_speeds.measured(speed_run(profile), compute, results, device)
+
+
+def shown(profile: Profile, results: Path) -> measured_speeds.Measured:
+    """What chapter 3 shows."""
+    return measured_speeds.recorded("quantization", lambda profile: [speed_run(profile)], profile, results)
+
+
+def summary(record: Record) -> str:
+    """The record in a sentence for the terminal."""
+    rates = ", ".join(f"{row['format']} {row['prompts_12']:,.0f}" for row in record.examples if "prompts_12" in row)
+    return f"{record.run.base}: tokens a second at twelve prompts: {rates}"

@@ -1,0 +1,182 @@
+"""The tables of chapter 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frugal_lib.chapters.quantization.results import FORMAT_NAMES, Arm, QuantizationResults, gap
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import balanced_values, mean_interval
+from frugal_lib.models.formats import FORMATS
+from frugal_lib.paper import published
+from frugal_lib.report.cells import NONE, cell, megabytes
+from frugal_lib.report.generality import MEASURES, pair_row
+from frugal_lib.report.html import linked, published_link
+
+PAPER_FORMATS = {
+    "fp64": "FP64",
+    "fp32": "FP32",
+    "bf16": "BF16",
+    "fp8": "FP8",
+    "int8-tensor": "INT8",
+    "int4-tensor": "INT4",
+}
+NEAR = 0.01  # accuracies closer than a point are called the same
+ALIKE = 0.99  # a head that gives so many pairs the same answer is called constant
+
+
+def paper_cells(format: str) -> dict[str, object]:
+    """What the paper's Figure 2 has of a format."""
+    rows = published.table("figure2_quantization").set_index("format")
+    columns = {"paper: MB": "size_mb", "paper: chrF": "ptq_chrf", "paper: chrF, QAFT": "qaft_chrf"}
+    if format not in PAPER_FORMATS:
+        return dict.fromkeys(columns, NONE)
+    row = rows.loc[PAPER_FORMATS[format]]
+    digits = {"size_mb": 1, "ptq_chrf": 2, "qaft_chrf": 2}
+    return {name: NONE if pd.isna(row[c]) else published_link(f"{row[c]:.{digits[c]}f}") for name, c in columns.items()}
+
+
+def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+    """Figure 2 as a table: bytes of the file and by bits x parameters, and quality without and with QAFT."""
+    lines = []
+    for arm in (arm for base in found.bases for arm in found.formats(base)):
+        full, trained = found.full(arm.base), found.arm(arm.base, "qaft", arm.format)
+        nominal = FORMATS[arm.format].bits * full.fact("parameters") / 8
+        lines.append({
+            "base": arm.base,
+            "format": FORMAT_NAMES[arm.format],
+            **paper_cells(arm.format),
+            "file, MB": megabytes(arm.fact("file_bytes")),
+            "bits × parameters, MB": megabytes(nominal),
+            "dev chrF": linked(cell(arm.chrf()), arm.records, results),
+            "dev chrF, QAFT": linked(cell(trained.chrf()), trained.records, results) if trained else NONE,
+            "test loss": cell(arm.nats("test"), 3),
+            "minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
+            "QAFT minus FP32": cell(gap(trained, full, "test"), 3, "+") if trained else NONE,
+        })  # fmt: skip
+    return pd.DataFrame(lines).set_index("base")
+
+
+def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+    """The same fine-tuned model in four bits, by what shares a scale: loss on the true lines, in nats per token."""
+    lines = []
+    for base in found.bases:
+        full, untuned = found.full(base), found.untuned(base)
+        four = [arm for arm in found.formats(base) if FORMATS[arm.format].bits == 4]
+        for arm in (full, *four, untuned):
+            lines.append({
+                "base": base,
+                "model": arm.name,
+                "dev": linked(cell(arm.nats("dev"), 3), arm.records, results),
+                "test": cell(arm.nats("test"), 3),
+                "test, minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
+                "test, minus the base never tuned": NONE if arm is untuned else cell(gap(arm, untuned, "test"), 3, "+"),
+                "file, MB": megabytes(arm.fact("file_bytes")),
+            })  # fmt: skip
+    return pd.DataFrame(lines).set_index("base")
+
+
+def speed_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+    """Table 2: tokens per second by format. The paper's on a GPU, ours on the device of the record, if there is one."""
+    paper = published.table("table2_inference_speed").set_index("format")
+    names = PAPER_FORMATS | {"fp16": "FP16"}
+    rates = {row["format"]: row for record in records for row in record.examples}
+    lines = []
+    for format in (name for name in FORMATS if name in rates):
+        row, printed = rates[format], names.get(format, "")
+        known = printed in paper.index
+        lines.append({
+            "format": FORMAT_NAMES[format],
+            "paper: MB": published_link(f"{paper.size_mb[printed]:.1f}") if known else NONE,
+            "paper: tokens per s": published_link(f"{paper.tokens_per_s[printed]:.1f}") if known else NONE,
+            **{
+                f"ours, {count} prompt{'s' * (count > 1)}": NONE if "unsupported" in row else linked(
+                    f"{row[f'prompts_{count}']:,.0f}", records, results
+                )
+                for count in (1, 12)
+            },
+            "slowest to fastest of 12": NONE if "unsupported" in row else spread(row["trials"]["12"]),
+        })  # fmt: skip
+    return pd.DataFrame(lines, columns=None if lines else ["format"]).set_index("format")
+
+
+def spread(trials: Sequence[float]) -> str:
+    """The range of some trials."""
+    return f"{min(trials):,.0f} to {max(trials):,.0f}"
+
+
+def checked(found: QuantizationResults) -> list[Arm]:
+    """The arms whose generality was checked, on every base."""
+    return [arm for base in found.bases for arm in found.checked(base)]
+
+
+def generality_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+    """Every measure of generality of every model that was checked, with 95 % intervals."""
+    lines = []
+    for arm in checked(found):
+        cells = {f"{m.name}, {m.unit}": cell(m.of(arm), 3) for m in MEASURES}
+        first = next(iter(cells))
+        cells[first] = linked(cells[first], arm.records, results)
+        lines.append({"base": arm.base, "model": arm.name} | cells)
+    return pd.DataFrame(lines).set_index("base")
+
+
+def balanced_table(found: QuantizationResults) -> pd.DataFrame:
+    """Balanced accuracy of the calibrated yes or no, and how far the model leans to yes before calibration."""
+    lines = []
+    for arm in checked(found):
+        line: dict[str, str] = {"base": arm.base, "model": arm.name}
+        for task, name in (("quora", "Quora"), ("mrpc", "MRPC")):
+            scores = mean_interval(np.stack([balanced(record, task) for record in arm.records]))
+            lean = np.mean([pair_row(r, task)["content_free"] for r in arm.records])
+            line |= {
+                f"{name}: balanced accuracy": cell(scores, 3),
+                f"{name}: lean": f"{lean:+.2f}".replace("-", "−"),
+            }
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("base")
+
+
+def balanced(record: Record, task: str) -> np.ndarray:
+    """Values whose mean is the balanced accuracy of the calibrated yes or no: [pairs]."""
+    row = pair_row(record, task)
+    labels, answers = np.array(row["labels"]), np.array(row["cloze"]) > 0
+    return balanced_values(answers == labels, labels)
+
+
+def heads(arm: Arm) -> dict[str, np.ndarray]:
+    """What untrained heads make of Quora's pairs, all seeds together: accuracy, and share of pairs called the same."""
+    rows = [pair_row(record, "quora") for record in arm.records]
+    yes = np.concatenate([row["heads_yes"] for row in rows])
+    return {"accuracy": np.concatenate([row["heads_accuracy"] for row in rows]), "same": np.maximum(yes, 1 - yes)}
+
+
+def majority_share(found: QuantizationResults) -> float:
+    """The share of pairs that are no paraphrases: what a head scores that says no to all of them."""
+    labels = pair_row(found.full(found.bases[0]).records[0], "quora")["labels"]
+    return 1 - float(np.mean(labels))
+
+
+def head_table(found: QuantizationResults) -> pd.DataFrame:
+    """The paper's zero-shot protocol with many untrained heads: how often one gives a constant's accuracy."""
+    no = majority_share(found)
+    lines = []
+    for arm in checked(found):
+        accuracy, same = heads(arm).values()
+        near = [np.mean(np.abs(accuracy - value) <= NEAR) for value in (no, 1 - no)]
+        low, high = np.quantile(accuracy, [0.025, 0.975])
+        lines.append({
+            "base": arm.base,
+            "model": arm.name,
+            "heads": f"{len(accuracy):,}",
+            f"give one answer to {100 * ALIKE:.0f} % of pairs": f"{100 * np.mean(same >= ALIKE):.0f} %",
+            f"score {no:.3f} ± {NEAR}": f"{100 * near[0]:.0f} %",
+            f"score {1 - no:.3f} ± {NEAR}": f"{100 * near[1]:.0f} %",
+            "mean accuracy": f"{accuracy.mean():.3f}",
+            "95 % of heads": f"{low:.3f} to {high:.3f}",
+        })  # fmt: skip
+    return pd.DataFrame(lines).set_index("base")

@@ -1,0 +1,211 @@
+"""The tables of chapter 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from frugal_lib.chapters import common
+from frugal_lib.chapters.synthetic.results import (
+    TEACHER_NAMES,
+    Student,
+    SyntheticResults,
+    by_sonnet,
+    chrf_by_sonnet,
+    gap,
+)
+from frugal_lib.core.stats import mean_interval
+from frugal_lib.metrics import verse
+from frugal_lib.metrics.overlap import MOSTLY
+from frugal_lib.paper import published, released
+from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.generality import MEASURES
+from frugal_lib.report.html import linked, published_link
+from frugal_lib.tasks import students
+from frugal_lib.teachers import prices
+
+PAPER_NAMES = {
+    "flash-lite": "Gemini 2.5 Flash Lite",
+    "flash": "Gemini 2.5 Flash",
+    "pro": "Gemini 2.5 Pro",
+}
+TOKENS_PER_WORD = 100 / 70  # Google's rule of thumb for Gemini: 100 tokens are 60 to 80 words
+
+
+def framed(lines: list[dict], index: str) -> pd.DataFrame:
+    """Lines as a table; an empty one where there are none."""
+    return pd.DataFrame(lines).set_index(index) if lines else pd.DataFrame()
+
+
+def percent(values: np.ndarray) -> str:
+    """The mean of some shares with its interval, in %."""
+    return cell(mean_interval(100 * values), 1)
+
+
+def form_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+    """Table 4: how many sonnets are "perfect" by the paper's rule, and what else there is to their form."""
+    paper = published.table("table4_perfect_sonnet_rate").set_index("teacher")["perfect_rate"]
+    lines = []
+    for teacher, record in found.audits.items():
+        c, name = found.columns(teacher), PAPER_NAMES.get(teacher)
+        lines.append({
+            "writer": TEACHER_NAMES[teacher],
+            "sonnets": linked(f"{len(c['lines']):,}", [record], results),
+            "paper: perfect, %": published_link(f"{100 * paper[name]:.0f}") if name else NONE,
+            "perfect by its rule, %": percent(c["perfect"].astype(float)),
+            "rhyming pairs of 7": f"{7 * c['pairs'].mean():.2f}",
+            f"rhymed {verse.SCHEME}, %": percent((c["scheme"] == verse.SCHEME).astype(float)),
+            "iambic lines, %": percent(c["iambic"]),
+            "unknown words, %": f"{100 * c['unknown'].mean():.1f}",
+        })  # fmt: skip
+    return framed(lines, "writer")
+
+
+def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+    """What each writer's sonnets have from Shakespeare's: lines by split, whole copies, share of words, repeats."""
+    lines = []
+    for teacher, record in found.audits.items():
+        c = found.columns(teacher)
+        verbatim = {split: c[f"verbatim_{split}"] for split in students.SPLITS}
+        near = sum(c[f"near_{split}"].sum() for split in students.SPLITS)
+        copies = found.copies(teacher)
+        lines.append({
+            "writer": TEACHER_NAMES[teacher],
+            "sonnets": linked(f"{len(copies):,}", [record], results),
+            "different": f"{len(set(c['first'])):,}",
+            f"copies ({MOSTLY} lines or more)": f"{copies.sum()} ({100 * copies.mean():.1f} %)",
+            **{f"lines verbatim, {split}": f"{values.sum():,}" for split, values in verbatim.items()},
+            "lines nearly so": f"{near:,}",
+            "share of words, %": f"{100 * c['covered'].sum() / c['words'].sum():.1f}",
+            "sonnets that share text with dev or test": f"{c['held_out'].sum()}",
+        })  # fmt: skip
+    return framed(lines, "writer")
+
+
+def cost_by_teacher(found: SyntheticResults) -> pd.DataFrame:
+    """USD for a thousand sonnets: the paper's number, and list prices for the letters that it got."""
+    paper = published.table("figure3_synthetic").set_index("teacher")["usd_per_1000"]
+    lines = []
+    for teacher, name in PAPER_NAMES.items():
+        if teacher not in found.audits:
+            continue
+        c, model = found.columns(teacher), name.lower().replace(" ", "-")
+        tokens = 1000 * c["words"].mean() * TOKENS_PER_WORD
+        usd = prices.cost(model, 0, round(tokens))
+        lines.append({
+            "teacher": name,
+            "paper: USD per 1,000": published_link(f"{paper[name]:.3f}"),
+            f"list price per million tokens, {prices.AS_OF}": f"{prices.price_of(model)[1]:.2f}",
+            "tokens of 1,000 sonnets, about": f"{tokens:,.0f}",
+            "USD for them": f"{usd:.3f}",
+            "USD per perfect sonnet": f"{usd / 1000 / c['perfect'].mean():.5f}",
+        })  # fmt: skip
+    return framed(lines, "teacher")
+
+
+def generation_table(found: SyntheticResults) -> pd.DataFrame:
+    """chrF of the sonnets that the paper's Flash student wrote, one by one, and what its lessons held of each."""
+    held = found.copied("flash") if "flash" in found.audits else {}
+    lines = []
+    for row in (r for r in found.generations.examples if r["model"] == "flash"):
+        version = released.OTHER_VERSIONS.get(row["id"], row["id"])
+        lines.append({
+            "split": row["split"],
+            "sonnet": f"{row['id']}" if version == row["id"] else f"{row['id']} (a version of {version})",
+            "chrF": f"{row['chrf']:.1f}",
+            "chrF of lines 4–14": f"{row['chrf_continuation']:.1f}",
+            "its lines in the lessons": f"{held.get(version, 0)}" if held else NONE,
+        })  # fmt: skip
+    return framed(lines, "split")
+
+
+def student_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+    """Every student: dev chrF, test loss, and the difference to the one that read Shakespeare alone."""
+    lines = []
+    for base in found.bases:
+        plain = found.plain(base)
+        order = ["", *TEACHER_NAMES]
+        for student in sorted(
+            found.trained(base), key=lambda s: (order.index(s.teacher), s.long, s.items, s.selection)
+        ):
+            pairs = np.mean([r.metrics["dev_rhyme_share"] for r in student.records])
+            lines.append({
+                "base": base,
+                "lessons": student.name,
+                "dev chrF": linked(cell(student.chrf()), student.records, results),
+                "test loss": cell(student.nats("test"), 3),
+                **{f"minus Shakespeare alone, {split}": versus(student, plain, split) for split in ("dev", "test")},
+                "rhyming pairs of 7, dev": f"{7 * pairs:.2f}",
+            })  # fmt: skip
+    return framed(lines, "base")
+
+
+def versus(student: Student, plain: Student, split: str) -> str:
+    """Loss minus that of the students without a teacher."""
+    return NONE if student is plain else cell(gap(student, plain, split), 3, "+")
+
+
+def leak_table(found: SyntheticResults, base: str, long: bool) -> pd.DataFrame:
+    """Dev sonnets one by one, for students of Flash as released and without held-out text: chrF and loss."""
+    kinds = {"as released": "", "without held-out text": common.CLEAN}
+    arms = {name: found.largest(base, "flash", selection, long) for name, selection in kinds.items()}
+    if not all(arms.values()):
+        return framed([], "sonnet")
+    leaked, lines = found.leaked("flash"), []
+    held = found.copied("flash")
+    for number in by_sonnet(arms["as released"], "dev"):
+        name = f"{number}" + " (leaked)" * (number in leaked)
+        line = {"sonnet": name, "its lines in Flash": f"{held.get(number, 0)}"}
+        for measure, of in (("chrF", chrf_by_sonnet), ("loss", by_sonnet)):
+            values = {name: of(arm, "dev")[number] for name, arm in arms.items()}
+            line |= {f"{measure}, {name}": f"{v:.{1 if measure == 'chrF' else 3}f}" for name, v in values.items()}
+        lines.append(line)
+    return framed(lines, "sonnet")
+
+
+def strict_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+    """Students of sonnets of strict form, beside those of as many drawn by lot from the same teacher."""
+    lines = []
+    for strict in (s for s in found.students if s.selection == common.STRICT):
+        drawn = found.student(strict.base, strict.teacher, strict.items, common.CLEAN)
+        if drawn is None:
+            continue
+        lines.append({
+            "base": strict.base,
+            "teacher": TEACHER_NAMES[strict.teacher],
+            "sonnets": f"{strict.lessons:,}",
+            "test loss, strict form": linked(cell(strict.nats("test"), 3), strict.records, results),
+            "test loss, drawn by lot": linked(cell(drawn.nats("test"), 3), drawn.records, results),
+            "difference": cell(gap(strict, drawn, "test"), 3, "+"),
+            "rhyming pairs of 7 it writes": " / ".join(
+                f"{7 * np.mean([r.metrics['dev_rhyme_share'] for r in s.records]):.2f}" for s in (strict, drawn)
+            ),
+        })  # fmt: skip
+    return framed(lines, "base")
+
+
+def transfer_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+    """Table 7: dev chrF, and what the students still know of other tasks; the paper's accuracies are a constant's."""
+    paper = published.table("table7_zero_shot").set_index("model")
+    names = {"": "sonnet SFT (baseline)", "flash": "Flash SFT (1k)", "flash-lite": "Flash Lite SFT (1k)"}
+    lines = []
+    for student in checked(found):
+        printed = paper.loc[names[student.teacher]] if student.teacher in names else None
+        lines.append({
+            "base": student.base,
+            "lessons": student.name,
+            "paper: dev chrF": NONE if printed is None else published_link(f"{printed.sonnet_dev_chrf:.2f}"),
+            "paper: accuracy": NONE if printed is None else published_link(f"{printed.paraphrase_dev_accuracy:.4f}"),
+            "dev chrF": linked(cell(student.chrf()), student.records, results),
+            **{f"{m.name}, {m.unit}": cell(m.of(student), 3) for m in MEASURES},
+        })  # fmt: skip
+    return framed(lines, "base")
+
+
+def checked(found: SyntheticResults) -> list[Student]:
+    """The students whose generality was checked."""
+    order = ["", *TEACHER_NAMES]
+    mine = [s for s in found.students if s.records[0].run.pairs and s.selection == ""]
+    return sorted(mine, key=lambda s: (found.bases.index(s.base), order.index(s.teacher)))

@@ -1,0 +1,63 @@
+"""Which setting of a grid is kept: the one that does best on dev at the grid's first seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from frugal_lib.core.runs import Record, Run
+
+BADNESS: dict[str, Callable[[dict[str, float]], float]] = {
+    "sonnets": lambda metrics: metrics["dev_nll"],
+    "sst": lambda metrics: -metrics["dev_accuracy"],
+    "cfimdb": lambda metrics: -metrics["dev_accuracy"],
+    "quora": lambda metrics: -metrics["dev_accuracy"],
+}
+
+
+def badness(record: Record) -> float:
+    """What the kept setting has least of: loss on the sonnets, missed labels on the other tasks."""
+    return BADNESS[record.run.task](record.metrics)
+
+
+def main_records(records: Sequence[Record], task: str, method: str) -> list[Record]:
+    """Finished records of a method, on the edition that most of the task's runs are on."""
+    editions = [record.run.edition for record in records if record.run.task == task]
+    main = max(set(editions), key=editions.count, default="")
+    return [
+        r
+        for r in records
+        if (r.run.task, r.run.method, r.run.edition) == (task, method, main) and r.status == "ok"
+    ]  # fmt: skip
+
+
+def grid(records: Sequence[Record], task: str, method: str) -> list[Record]:
+    """The runs of the first seed, among which the setting is chosen."""
+    found = main_records(records, task, method)
+    first = min((record.run.seed for record in found), default=0)
+    return [record for record in found if record.run.seed == first]
+
+
+def best(records: Sequence[Record], task: str, method: str) -> Record:
+    """The best run of the grid; the first of several that are equally good.
+
+    Raises:
+        ValueError: no run of the method has finished.
+    """
+    candidates = grid(records, task, method)
+    if not candidates:
+        raise ValueError(
+            f"{task}, {method}: no run has finished; see the records for why, then sweep --retry-failed."
+        )  # fmt: skip
+    return min(candidates, key=badness)
+
+
+def chosen(records: Sequence[Record], task: str, method: str) -> list[Record]:
+    """The records of the best setting, one a seed."""
+    winner = setting(best(records, task, method).run)
+    return [record for record in main_records(records, task, method) if setting(record.run) == winner]
+
+
+def setting(run: Run) -> Run:
+    """A run without its seed: two runs of one setting are equal."""
+    return replace(run, seed=0)

@@ -1,0 +1,256 @@
+"""Weight formats: what a model's linear layers are stored as, how many bytes that is, and how to train for it.
+
+Integers per tensor, per channel and per block are ours, so that the three differ in nothing but the
+reach of a scale; the other formats are those of torch, torchao and bitsandbytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from transformers import GPT2LMHeadModel
+
+from frugal_lib.core.machine import Unsupported
+
+BLOCK = 64  # weights that share a scale where a format is by block
+GROUPS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "tensor": lambda weight: weight.reshape(1, -1),
+    "channel": lambda weight: weight,
+    "block": lambda weight: weight.reshape(-1, BLOCK),
+}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A weight format: the bits of its name, whose code stores it, and what shares a scale."""
+
+    bits: int
+    by: str
+    scale: str = "none"
+
+
+FORMATS = {
+    "fp64": Format(64, "torch"),
+    "fp32": Format(32, "torch"),
+    "fp16": Format(16, "torch"),
+    "bf16": Format(16, "torch"),
+    "fp8": Format(8, "torchao", "channel"),
+    "int8-tensor": Format(8, "ours", "tensor"),
+    "int8-channel": Format(8, "ours", "channel"),
+    "int8-block": Format(8, "ours", "block"),
+    "int8-bnb": Format(8, "bitsandbytes", "channel"),
+    "int8-torchao": Format(8, "torchao", "channel"),
+    "int4-tensor": Format(4, "ours", "tensor"),
+    "int4-channel": Format(4, "ours", "channel"),
+    "int4-block": Format(4, "ours", "block"),
+    "nf4": Format(4, "bitsandbytes", "block"),
+    "int4-torchao": Format(4, "torchao", "block"),
+}
+DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def integers(weight: torch.Tensor, bits: int, scale: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """A weight matrix [out, in] as whole numbers of `bits` bits and the scales they are to be multiplied by.
+
+    The largest magnitude of each group becomes 2^(bits - 1) - 0.5, and what is rounded beyond the
+    range is cut: torchao's symmetric rule, to the bit.
+
+    Returns:
+        int8 numbers [groups, size] and FP32 scales [groups, 1].
+    """
+    rows = GROUPS[scale](weight.float())
+    tiny = torch.finfo(torch.float32).smallest_normal
+    scales = (rows.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 0.5)).clamp(min=tiny)
+    limit = 2 ** (bits - 1)
+    return (rows * (1 / scales)).round().clamp(-limit, limit - 1).to(torch.int8), scales
+
+
+def pack(codes: torch.Tensor) -> torch.Tensor:
+    """Whole numbers from -8 to 7, an even count of them, two to a byte: uint8 [count / 2]."""
+    low, high = (codes.flatten() + 8).to(torch.uint8).view(-1, 2).unbind(dim=1)
+    return low | (high << 4)
+
+
+def unpack(packed: torch.Tensor) -> torch.Tensor:
+    """What `pack` was given, as one row."""
+    return torch.stack([packed & 15, packed >> 4], dim=1).flatten().to(torch.int8) - 8
+
+
+class IntegerLinear(nn.Module):
+    """A linear layer whose weight is kept as packed whole numbers and scales, and made FP32 when it is used."""
+
+    def __init__(self, layer: nn.Linear, bits: int, scale: str):
+        super().__init__()
+        codes, scales = integers(layer.weight.detach(), bits, scale)
+        self.bits, self.shape = bits, layer.weight.shape
+        self.register_buffer("codes", pack(codes) if bits == 4 else codes)
+        self.register_buffer("scales", scales)
+        self.bias = layer.bias
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The weight that is computed with, FP32 [out, in]."""
+        codes = unpack(self.codes) if self.bits == 4 else self.codes
+        return (codes.view(len(self.scales), -1) * self.scales).view(self.shape)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Hidden states [.., in] → [.., out]."""
+        return nn.functional.linear(hidden, self.weight, self.bias)
+
+
+def block_layers(model: GPT2LMHeadModel) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+    """Every linear layer of the blocks with its parent and name: six a block, and not the tied output layer."""
+    for parent in model.transformer.h.modules():
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.Linear):
+                yield parent, name, layer
+
+
+def replace_layers(model: GPT2LMHeadModel, make: Callable[[nn.Linear], nn.Module]) -> GPT2LMHeadModel:
+    """Put `make(layer)` in the place of every layer of the blocks; changed in place."""
+    for parent, name, layer in list(block_layers(model)):
+        setattr(parent, name, make(layer))
+    return model
+
+
+def in_blocks(module: nn.Module, name: str) -> bool:
+    """Whether a module is what torchao is to change: a linear layer of a block."""
+    return isinstance(module, nn.Linear) and ".h." in name
+
+
+def bitsandbytes_layer(layer: nn.Linear, format: str, device: str) -> nn.Module:
+    """The layer as bitsandbytes stores it: NF4 with doubly quantized scales, or LLM.int8().
+
+    Sources: Dettmers et al. 2023, "QLoRA"; Dettmers et al. 2022, "LLM.int8()".
+    """
+    from bitsandbytes import nn as bnb
+
+    weight, sizes = layer.weight.detach(), (layer.in_features, layer.out_features)
+    if format == "nf4":
+        half = torch.float32 if device == "cpu" else torch.float16
+        new = bnb.Linear4bit(*sizes, compute_dtype=half, quant_type="nf4", compress_statistics=True)
+        new.weight = bnb.Params4bit(
+            weight, requires_grad=False, quant_type="nf4", compress_statistics=True, blocksize=BLOCK
+        )  # fmt: skip
+        # Its BF16 kernel of some CPUs rounds otherwise, and a layer that has once used it cannot be trained.
+        new.support_avx512bf16_for_cpu = False
+    else:
+        new = bnb.Linear8bitLt(*sizes, has_fp16_weights=False, threshold=6.0)
+        new.weight = bnb.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+    new.bias = layer.bias
+    return new.to(device)
+
+
+def with_torchao(model: GPT2LMHeadModel, format: str) -> GPT2LMHeadModel:
+    """The blocks as torchao stores them; changed in place."""
+    from torchao import quantization as ao
+
+    configs = {
+        "fp8": ao.Float8WeightOnlyConfig,
+        "int8-torchao": ao.Int8WeightOnlyConfig,
+        "int4-torchao": ao.Int4WeightOnlyConfig,
+    }
+    if format == "int4-torchao":
+        model = model.to(torch.bfloat16)  # what its kernel multiplies
+    try:
+        ao.quantize_(model, configs[format](), filter_fn=in_blocks)
+    except ImportError as error:
+        raise Unsupported(f"{format}: torchao's kernel needs another package ({error}); install it.") from None
+    return model
+
+
+def check_format(format: str, device: str = "cpu") -> None:
+    """Raise where nobody knows the format (`ValueError`), or this device cannot run it (`Unsupported`)."""
+    if format not in FORMATS:
+        raise ValueError(f"format {format!r} is unknown; choose one of {', '.join(FORMATS)}.")
+    if format == "int4-torchao" and device != "cuda":
+        raise Unsupported(f"{format}: torchao's INT4 kernel runs on a CUDA device, and this is a {device}.")
+
+
+def convert(model: GPT2LMHeadModel, format: str, device: str = "cpu") -> GPT2LMHeadModel:
+    """`model` as `format` stores it; changed in place. A cast takes in all weights, the others those of the blocks.
+
+    Raises:
+        ValueError, Unsupported: as `check_format`.
+    """
+    check_format(format, device)
+    kind = FORMATS[format]
+    if format in DTYPES:
+        return model.to(DTYPES[format])
+    if kind.by == "ours":
+        return replace_layers(model, lambda layer: IntegerLinear(layer, kind.bits, kind.scale))
+    if kind.by == "bitsandbytes":
+        return replace_layers(model, lambda layer: bitsandbytes_layer(layer, format, device))
+    return with_torchao(model, format)
+
+
+def runnable(model: GPT2LMHeadModel, format: str, device: str) -> GPT2LMHeadModel:
+    """On a CPU, half-precision weights are computed with in FP32: few have fast products for them, and no two alike."""
+    return model.float() if device == "cpu" and format in ("fp16", "bf16") else model
+
+
+def prepare(model: GPT2LMHeadModel, format: str) -> GPT2LMHeadModel:
+    """`model` ready for quantization-aware fine-tuning; changed in place.
+
+    Every layer of the blocks computes with its weight as `format` would round it, and its gradient
+    goes to the weight itself (straight-through; Bengio et al. 2013), by torchao's QAT. torchao
+    knows no scale for a whole tensor; such a weight is shown to it as a single row.
+
+    Raises:
+        ValueError: not one of our integer formats.
+    """
+    from torchao.quantization import quantize_
+    from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
+    from torchao.quantization.qat.fake_quantizer import IntxFakeQuantizer
+
+    class AsRow(IntxFakeQuantizer):
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return super().forward(GROUPS["tensor"](weight)).view_as(weight)
+
+    kind = FORMATS.get(format)
+    if kind is None or kind.by != "ours" or kind.scale == "block":
+        raise ValueError(f"format {format!r} cannot be trained for; choose int8 or int4, -tensor or -channel.")
+    config = IntxFakeQuantizeConfig(torch.int4 if kind.bits == 4 else torch.int8, "per_channel")
+    quantize_(model, QATConfig(weight_config=config, step="prepare"), filter_fn=in_blocks)
+    if kind.scale == "tensor":
+        for _, _, layer in block_layers(model):
+            layer.weight_fake_quantizer = AsRow(config)
+    return model
+
+
+def plain_tensors(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """The plain tensors that a tensor consists of: itself, or the parts of one of torchao's."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        for part in tensor.__tensor_flatten__()[0]:
+            yield from plain_tensors(f"{name}.{part}", getattr(tensor, part))
+    else:
+        yield name, tensor.detach()
+
+
+def stored(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Everything a model keeps, by name, embeddings and scales included, shared tensors once."""
+    found, seen = {}, set()
+    for name, tensor in model.state_dict().items():
+        for part, plain in plain_tensors(name, tensor):
+            if plain.data_ptr() not in seen:
+                seen.add(plain.data_ptr())
+                found[part] = plain
+    return found
+
+
+def sizes(model: nn.Module) -> dict[str, int]:
+    """Bytes of a model as it is: `memory_bytes` of its tensors, `file_bytes` of the safetensors file of them."""
+    tensors = stored(model)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        return {
+            "memory_bytes": sum(t.numel() * t.element_size() for t in tensors.values()),
+            "file_bytes": path.stat().st_size,
+        }

@@ -1,0 +1,99 @@
+"""Sonnets that are on file: those by Gemini that the paper released, and sonnets by other poets."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError
+from frugal_lib.data.sonnets import clean
+
+PRO_COMMIT = "83188d73c64ad55a9dc2b04f3825574e2cff4ec8"  # the file was removed later
+HUMAN_FOLDER = "sonnets_other"
+RHYMED = 7  # of a poem's fourteen lines so many rhyme with another; what has fewer may be no sonnet
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one teacher: path and SHA-256 of each, and how a file becomes poems."""
+
+    files: dict[str, str]
+    parse: Callable[[str], list[str]]
+    commit: str = fetch.COMMIT
+
+
+def poems_with_rhyme(text: str) -> list[str]:
+    """The poems of other poets that rhyme enough."""
+    return ["\n".join(poem["lines"]) for poem in json.loads(text) if poem["rhyme_score"] >= RHYMED]
+
+
+def numbered(text: str) -> list[str]:
+    """Poems behind `###1###`, `###2###`, …"""
+    return re.split(r"^###\d+###[ \t]*$", text, flags=re.MULTILINE)[1:]
+
+
+LITE = "data/synthetic_data/sonnets_flash_lite.json"
+FLASH = "data/synthetic_data/sonnets_flash.json"
+PRO = "synthetic_data/synthetic_sonnets_pro_full.txt"
+SOURCES = {
+    "flash-lite": Source({LITE: "1118cc03112d35b9f80e88a6770feb982f5a606842741cd42769ab60159bd419"}, json.loads),
+    "flash": Source({FLASH: "ab11b35ba2cb598cad619e2bafebb3e1e5e27c1866d29af780fbfe5966875da8"}, json.loads),
+    "pro": Source({PRO: "68a62ab53bd7a727ee4a0c4278c1ad9f8b6540a036d736badf92f2f4ccfc05ba"}, numbered, PRO_COMMIT),
+    "human": Source(
+        {
+            "deepspeare_sonnets.json": "5b5423770663ca60026a65e7b9d6ec76a9bf64c30ab89bda80b4a1f64fe00ac4",
+            "gutenberg_poetry_sonnets.json": "8b40302826291c7f6e0020e75e83daf90e9069b6c1437d9237ef9cc7d5b2a598",
+            "rhymedata_sonnets.json": "41b026de865aa9b3266ce4b19117f19bbc0b8ee3280c5c5c6bb8522ea26b6f8c",
+        },
+        poems_with_rhyme,
+    ),
+}
+
+
+def path_of(teacher: str, name: str) -> Path:
+    """One file of a teacher, verified.
+
+    Raises:
+        DataError: it cannot be had. The poems by others were put together from three collections, and
+            have no single public source: they are read from `FRUGAL_DATA_DIR` alone.
+    """
+    source = SOURCES[teacher]
+    if teacher != "human":
+        return fetch.released_file(name, source.files[name], source.commit)
+    folder = fetch.data_dir()
+    if folder is None:
+        raise DataError(f"{name}: poems by other poets, not on this machine; set FRUGAL_DATA_DIR to a folder of them.")
+    return fetch.verified(folder / HUMAN_FOLDER / name, source.files[name])
+
+
+@cache
+def poems(teacher: str) -> tuple[str, ...]:
+    """All poems of a teacher in the order of the file, without indentation and blank lines.
+
+    Raises:
+        DataError: a file cannot be had or read.
+    """
+    found: list[str] = []
+    for name in SOURCES[teacher].files:
+        path = path_of(teacher, name)
+        try:
+            found += SOURCES[teacher].parse(fetch.read_text(path))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: cannot be read ({error!r}); fetch the file again.") from None
+    return tuple(text for poem in found if (text := "\n".join(clean(poem))))
+
+
+@dataclass(frozen=True)
+class Released:
+    """A teacher whose sonnets are on file; `name` is a key of `SOURCES`."""
+
+    name: str
+
+    def sonnets(self, count: int) -> list[str]:
+        """The first `count` poems, or all there are."""
+        return list(poems(self.name)[:count])
