@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from fakes.project import ROOT, make
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what a test starts
 
@@ -17,25 +18,14 @@ import pytest
 import yaml
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from frugal_lib.chapters.baseline import plan as baseline_plan
-from frugal_lib.core.runs import Run
 from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.models import bases
-from frugal_lib.profiles import FOLDER, Profile
-
-ROOT = Path(__file__).parents[1]
+from frugal_lib.profiles import FOLDER
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put those first that would keep the others waiting: the book's, then the slow ones."""
     items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not item.get_closest_marker("slow")))
-
-
-def first_runs(profile: Profile, seed: int = 0) -> list[Run]:
-    """The runs chapter 1 asks for before it has seen a record."""
-    asked = []
-    baseline_plan.baseline(profile, seed, lambda runs: asked.extend(runs) or [])
-    return asked
 
 
 @pytest.fixture(scope="session")
@@ -94,12 +84,6 @@ def project(tmp_path_factory) -> Path:
     shutil.copytree(ROOT, folder, ignore=ignored)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
-
-
-def make(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    """`make` in `folder`, which the library is imported from too."""
-    environment = os.environ | {"PYTHONPATH": str(folder)}
-    return subprocess.run(["make", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")

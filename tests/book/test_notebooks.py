@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT, make
+from fakes.project import ROOT, make
 
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.py"))
 NAMES = [path.stem for path in CHAPTERS]

@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from conftest import ROOT, make
+from fakes.project import ROOT, make
 
 PAGES = ["index", *sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.py"))]
 CHAPTERS = PAGES[1:]

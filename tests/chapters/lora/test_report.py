@@ -1,0 +1,145 @@
+"""What chapter 2 says of records: made-up ones, whose answers are known."""
+
+import dataclasses
+
+import pytest
+from fakes.lora import results
+
+from frugal_lib.chapters.lora import claims, paper_sweep, tables, training
+from frugal_lib.chapters.lora.paper_sweep import differing_table, printed_numbers
+from frugal_lib.core.runs import read
+from frugal_lib.core.stats import Interval
+from frugal_lib.paper.released import COMMITTED, sweep_run
+from frugal_lib.report import verdict as verdict_words
+
+
+@pytest.mark.parametrize(
+    ("adapter_loss", "verdict"), [(3.0, "supported"), (2.5, "supported"), (3.02, "supported"), (3.5, "contradicted")]
+)
+def test_the_verdict_on_matching_follows_the_records(monkeypatch, adapter_loss, verdict):
+    found = results(monkeypatch, adapter_loss)
+    assert found.bases == ["micro", "nano"]
+    assert [claims.matches(found, base).verdict for base in found.bases] == [verdict] * 2
+    assert f"on `nano` it is **{verdict}**" in claims.verdict_sentence(found)
+
+
+def test_where_full_fine_tuning_wins_nothing_there_is_nothing_to_match(monkeypatch):
+    def change(record):
+        if record.run.method != "base":
+            return record
+        rows = [e | ({"nll": 290.0} if e["kind"] == "likelihood" else {}) for e in record.examples]
+        return dataclasses.replace(record, examples=rows)
+
+    assert claims.matches(results(monkeypatch, 3.0, change), "micro").verdict == "not distinguishable"
+
+
+def test_a_match_is_a_loss_within_a_tenth_of_the_gain():
+    interval = Interval(0.05, 0.01, 0.09, 3, 10)
+    assert verdict_words.not_worse(interval, 0.1) == "supported"
+    assert verdict_words.not_worse(interval, 0.08) == "contradicted"
+    assert verdict_words.not_worse(dataclasses.replace(interval, low=-0.01), 0.08) == "not distinguishable"
+    assert (verdict_words.lower(interval), verdict_words.higher(interval)) == ("contradicted", "supported")
+    assert verdict_words.higher(Interval(0.0, -1.0, 1.0, 3, 10)) == "not distinguishable"
+
+
+def test_the_other_claims_follow_the_records_too(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    by_claim = {v.claim: v for v in claims.lora_verdicts(found) if v.base == "micro"}
+    assert len(by_claim) == 4
+    assert by_claim["LoRA overfits less"].verdict == "supported"
+    assert "−0.400" in by_claim["LoRA overfits less"].ours
+    assert by_claim["Adapting attention and MLP beats attention alone"].verdict == "supported"
+    assert "+0.300" in by_claim["Adapting attention and MLP beats attention alone"].ours
+    assert by_claim["LoRA tolerates higher learning rates"].verdict != "contradicted"
+    assert "rate 5e-3" in by_claim["LoRA tolerates higher learning rates"].ours
+
+
+def test_a_claim_that_rests_on_one_seed_is_left_open(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    one = dataclasses.replace(found, arms=tuple(dataclasses.replace(a, kept=a.kept[:1]) for a in found.arms))
+    assert claims.overfits_less(one, "micro").verdict == "not distinguishable"
+
+
+def test_table_3_has_the_papers_ranks_with_its_values_and_ours_beside(monkeypatch):
+    table = tables.rank_table(results(monkeypatch, 3.0), "results/micro")
+    assert list(table.index) == [1, 2, 4, 8, 16, 32, 64, 128, 256, "full"]
+    assert table.loc[256, "GPT-2 Small: trained"] == "42,467,328" and "42.158" in table.loc[256, "paper: chrF"].data
+    assert table.loc[4, "micro: rate"] == "1e-3" and table.loc[2, "micro: rate"] == "–"
+    cell = table.loc["full", "nano: chrF"].data
+    assert "40.0" in cell and cell.count("../results/micro/lora/sonnets-nano-full") == 3  # a link a seed
+
+
+def test_tables_5_and_6_hold_printed_released_and_ours(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    alpha = tables.alpha_table(found, "results/micro")
+    assert list(alpha.index) == ["8", "16", "32", "64", "128", "256", "512"]
+    assert "40.041" in alpha.loc["64", "paper: chrF"].data and alpha.loc["64", "its file: chrF"] == "40.401"
+    assert alpha.loc["16", "nano: chrF"].data.count("<a ") == 1  # one seed, as of the other alphas
+    modules = tables.module_table(found, "results/micro")
+    assert [*modules["dev loss, last epoch"][:4]] == ["4.170", "4.355", "4.355", "4.170"]
+    assert len(modules) == 8
+
+
+def test_other_ranks_than_the_papers_have_lines_of_their_own(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    odd = tuple(dataclasses.replace(a, rank=3) if a.rank == 4 else a for a in found.arms)
+    assert 3 in tables.rank_table(dataclasses.replace(found, arms=odd), "results/micro").index
+
+
+def test_the_papers_tables_are_held_against_its_file(monkeypatch):
+    found = results(monkeypatch, 3.0)
+    assert len(list(printed_numbers(found.paper))) == 23
+    table = differing_table(found)
+    assert set(table.index) == {
+        "Table 3, rank 256", "Table 5, α = 16", "Table 5, α = 64", "Table 5, α = 128",
+        "Table 6, attention + MLP", "Table 6, attention only",
+    }  # fmt: skip
+    column = "the file has the printed number for"
+    assert table.loc["Table 3, rank 256", column] == "full fine-tuning, rate 1e-4, batch 8"
+    assert "confirms 16" in paper_sweep.differing_sentence(found)
+    assert "attention alone has the lower dev loss" in paper_sweep.differing_sentence(found)
+
+
+def test_the_best_of_many_floors_stands_beside_the_papers_best(monkeypatch):
+    sentence = paper_sweep.best_of_sentence(results(monkeypatch, 3.0))
+    assert "chosen from 331 runs, has 42.16 as printed and 42.37 as the highest in its file" in sentence
+    assert "The best of 331 draws scores 42.2" in sentence  # these draws end at 42.29
+    assert "more than luck alone" in sentence
+
+
+def test_noise_is_counted_in_pairs(monkeypatch):
+    table = paper_sweep.noise_table(results(monkeypatch, 3.0))
+    assert table.loc["random lines", "visible from"] == "0.83"
+    assert table.loc["random lines", "Table 3: ranks and full"].endswith("of 45")
+    assert table.loc["random lines", "Table 6: modules"] == "0 of 1"
+
+
+def test_diverged_runs_are_counted_and_left_out(monkeypatch):
+    def change(record):
+        if record.run.method == "full" and record.run.learning_rate == 5e-3:
+            history = [{"epoch": 1, "train_loss": None, "dev_loss": None}]
+            return dataclasses.replace(record, status="diverged", metrics={}, examples=[], history=history)
+        return record
+
+    found = results(monkeypatch, 3.0, change)
+    assert "Runs that did not end well: 2 diverged" in training.failures(found)
+    assert training.tolerance_table(found, "results/micro").loc["5e-3", "micro: full"] == "–"
+    assert "rate 1e-3" in claims.tolerates(found, "micro").ours
+
+
+def test_a_base_without_a_finished_run_is_one_sentence(monkeypatch):
+    def change(record):
+        bad = record.run.method == "lora" and record.run.base == "nano"
+        return dataclasses.replace(record, status="failed") if bad else record
+
+    with pytest.raises(ValueError, match="nano, LoRA: no run has finished"):
+        results(monkeypatch, 3.0, change)
+
+
+def test_the_tolerated_rate_is_the_highest_near_the_lowest_loss():
+    assert training.highest_rate({1e-4: 3.0, 1e-3: 3.05, 1e-2: 3.2}) == 1e-3
+    assert training.highest_rate({1e-4: 3.3, 1e-3: 3.05}) == 1e-3
+
+
+def test_the_released_sweep_is_committed():
+    assert read(sweep_run(), COMMITTED).status == "ok"

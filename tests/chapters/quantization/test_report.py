@@ -1,0 +1,201 @@
+"""What chapter 3 says of records: made-up ones, whose answers are known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fakes.quantization import fake
+from fakes.records import ENVIRONMENT
+from sklearn.metrics import balanced_accuracy_score
+
+from frugal_lib.chapters.quantization import claims, figures, tables, text
+from frugal_lib.chapters.quantization import plan as quantization_plan
+from frugal_lib.chapters.quantization import results as quantization_results
+from frugal_lib.chapters.quantization.tables import balanced as balanced_accuracy
+from frugal_lib.chapters.quantization.tables import head_table
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval
+from frugal_lib.profiles import load_profile
+from frugal_lib.report.generality import MEASURES, all_damage, damage_words, pair_row
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """The chapter's results with extra losses and damage by (method, format)."""
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+
+    def make(extra=(), damage=(), change=lambda record: record):
+        def sweep(runs):
+            return [change(fake(run, dict(extra), dict(damage))) for run in runs]
+
+        return quantization_results.quantization_results(quantization_plan.chapter(load_profile("micro"), 0, sweep))
+
+    return make
+
+
+def words_of(found, start):
+    """The verdicts of the claims that begin with `start`, by base."""
+    return {v.base: v.verdict for v in claims.quantization_verdicts(found) if v.claim.startswith(start)}
+
+
+def both(verdict):
+    return {"micro": verdict, "nano": verdict}
+
+
+def test_every_claim_has_a_verdict_on_both_bases(results):
+    made = claims.quantization_verdicts(results())
+    assert len(made) == 2 * 10
+    assert {v.verdict for v in made} <= {"supported", "contradicted", "not distinguishable"}
+    assert all("nan" not in v.ours and v.paper for v in made)
+
+
+@pytest.mark.parametrize(
+    ("extra", "verdict"), [(0.05, "supported"), (0.5, "contradicted"), (-0.2, "supported")]
+)  # fmt: skip
+def test_keeping_the_quality_is_a_loss_within_a_tenth_of_the_gain(results, extra, verdict):
+    found = results([(("full", "bf16"), extra), (("qaft", "int8-tensor"), extra)])
+    assert words_of(found, "BF16") == words_of(found, "QAFT at INT8 keeps") == both(verdict)
+    assert words_of(found, "FP8") == both("supported")
+
+
+def test_int4_collapses_where_it_is_worse_than_no_fine_tuning(results):
+    assert words_of(results(), "INT4 collapses") == both("supported")
+    assert words_of(results([(("full", "int4-tensor"), -1.5)]), "INT4 collapses") == both("contradicted")
+
+
+def test_int4_needs_qaft_only_where_no_scale_keeps_the_quality(results):
+    assert words_of(results(), "INT4 needs QAFT") == both("supported")
+    assert words_of(results([(("full", "nf4"), -0.25)]), "INT4 needs QAFT") == both("contradicted")
+    worse = [(("qaft", name), 1.0) for name in ("int4-tensor", "int4-channel")]
+    assert words_of(results(worse), "INT4 needs QAFT") == both("contradicted")
+
+
+def test_qaft_restores_int4_where_it_is_better_than_rounding_afterwards(results):
+    assert words_of(results(), "QAFT restores") == both("supported")
+    assert words_of(results([(("qaft", "int4-tensor"), 3.0)]), "QAFT restores") == both("contradicted")
+
+
+def test_generality_is_damaged_where_one_measure_is_worse_beyond_doubt(results):
+    assert words_of(results(), "QAFT at INT8 damages") == both("contradicted")
+    found = results(damage=[(("qaft", "int8-tensor"), 0.3)])
+    assert words_of(found, "QAFT at INT8 damages") == both("supported")
+    assert words_of(found, "QAFT at INT4 damages") == both("contradicted")
+    assert "**supported**" in claims.quantization_sentence(found)
+
+
+def test_what_the_base_could_not_do_cannot_be_damaged(results):
+    damage = [(("base", "fp32"), 0.5), (("qaft", "int8-tensor"), 0.01)]  # cloze and probe of the base: noise
+    found = results(damage=damage)
+    (verdict, _) = (v for v in claims.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
+    assert "chance in the base, so left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
+    assert verdict.verdict == "contradicted" and "unrelated prose" in verdict.ours
+
+
+def test_a_damage_within_the_margin_does_not_count(results):
+    found = results(damage=[(("qaft", "int8-tensor"), 0.005)])
+    prose = next(m for m in MEASURES if m.name == "unrelated prose")
+    worse = prose.damage(found.arm("micro", "qaft", "int8-tensor"), found.full("micro"))
+    assert 0 < worse.low < worse.high < prose.margin
+    assert words_of(found, "QAFT at INT8 damages") == both("contradicted")
+
+
+def test_a_wide_interval_decides_nothing():
+
+    assert damage_words(Interval(0.02, -0.1, 0.2, 3, 100), 0.05) == "not distinguishable"
+    assert all_damage(["contradicted", "not distinguishable"]) == "not distinguishable"
+    assert all_damage(["contradicted", "supported"]) == "supported"
+
+
+def test_more_is_better_for_auroc_and_worse_for_bits(results):
+    found = results(damage=[(("lora", "fp32"), 0.3)])
+    for measure in MEASURES:
+        assert measure.damage(found.arm("micro", "lora"), found.full("micro")).mean > 0.05
+
+
+def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
+    found, plan = results(), load_profile("micro").quantization
+    formats = tables.format_table(found, "results/micro").loc["micro"].set_index("format")
+    assert len(formats) == 1 + len(plan.formats) - 1  # FP32 beside them, and one that was not run
+    assert (
+        "477.0" in formats.loc["FP32", "paper: MB"].data
+        and "31.28" in formats.loc["INT4, per tensor", "paper: chrF"].data
+    )
+    four = tables.int4_table(found, "results/micro")
+    assert list(four.loc["micro", "model"])[1:5] == [
+        f"full fine-tuning, then {name}"
+        for name in ("INT4, per tensor", "INT4, per channel", "INT4, per block", "NF4 (bitsandbytes)")
+    ]
+    checked = tables.generality_table(found, "results/micro").loc["nano"].set_index("model")
+    assert len(checked) == 4 + len(plan.checked_formats) + len(plan.qaft_formats)
+    balanced = tables.balanced_table(found).loc["nano"].set_index("model")
+    assert list(balanced.index) == list(checked.index)
+    row = pair_row(found.full("nano").records[0], "quora")
+    expected = balanced_accuracy_score(row["labels"], np.array(row["cloze"]) > 0)
+    assert balanced_accuracy(found.full("nano").records[0], "quora").mean() == pytest.approx(expected)
+
+
+def test_the_head_table_counts_constants_and_the_two_label_shares(results):
+    row = head_table(results()).loc["micro"].iloc[1]
+    assert row["give one answer to 99 % of pairs"] == "75 %"
+    assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
+    sentence = text.zero_shot_sentence(results())
+    assert (
+        "75 % of 12 untrained heads" in sentence
+        and "0.6317" in sentence
+        and "of 40,429 pairs, 0 are called" in sentence
+    )
+
+
+def test_what_the_device_could_not_run_is_said_once(results):
+    assert text.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
+    rid = dataclasses.replace(results(), unsupported=())
+    assert "could run every format" in text.unsupported_sentence(rid)
+
+
+def test_the_chapter_renders_without_a_format_that_failed(results):
+    def change(record):
+        return dataclasses.replace(record, status="failed") if record.run.format in ("nf4", "fp8") else record
+
+    found = results(change=change)
+    assert "FP8 (torchao)" not in tables.format_table(found, "results/micro").loc["micro"].set_index("format").index
+    assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
+    for draw in (figures.sizes_and_scores, figures.loss_by_format, figures.zero_shot_bars, figures.generality_chart):
+        assert draw(found)
+
+
+def test_without_full_fine_tuning_there_is_one_sentence(results):
+    with pytest.raises(ValueError, match="nano, full: no run has finished; see the records, then sweep"):
+        results(
+            change=lambda r: (
+                dataclasses.replace(r, status="failed") if (r.run.base, r.run.method) == ("nano", "full") else r
+            )
+        )
+
+
+def speed_record(found):
+    rows = [
+        {"format": "fp32", "prompts_1": 30.0, "prompts_12": 300.0, "trials": {"1": [30.0], "12": [290.0, 310.0]}},
+        {"format": "bf16", "prompts_1": 15.0, "prompts_12": 150.0, "trials": {"1": [15.0], "12": [100.0, 200.0]}},
+        {"format": "int4-torchao", "unsupported": "no GPU"},
+    ]
+    run = dataclasses.replace(found.full("micro").records[0].run, method="speed")
+    return Record(run, "ok", {"tokens": 48, "gemm_gflops": 88.0}, rows, [], ENVIRONMENT | {"device": "cpu"})
+
+
+def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
+    record = speed_record(results())
+    assert tables.speed_table([], "results/micro").empty
+    table = tables.speed_table([record], "results/micro")
+    assert (
+        "78.1" in table.loc["FP32", "paper: tokens per s"].data and "300" in table.loc["FP32", "ours, 12 prompts"].data
+    )
+    assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
+    assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
+    sentence = text.speed_sentence([record])
+    assert (
+        "times on a CPU" in sentence
+        and "0.50 (BF16) to 0.50 (BF16) times" in sentence
+        and "2.00 times apart" in sentence
+    )
+    on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
+    assert "times on a GPU" in text.speed_sentence([on_gpu])

@@ -1,0 +1,174 @@
+"""What chapter 4 says of records: made-up ones, whose answers are known."""
+
+import pandas as pd
+import pytest
+from fakes.synthetic import fake
+
+from frugal_lib.chapters.synthetic import claims, figures, tables
+from frugal_lib.chapters.synthetic import plan as synthetic_plan
+from frugal_lib.chapters.synthetic import results as synthetic_results
+from frugal_lib.chapters.synthetic import text as synthetic_text
+from frugal_lib.chapters.synthetic.claims import order_words
+from frugal_lib.chapters.synthetic.results import by_sonnet, gap
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.stats import Interval
+from frugal_lib.profiles import load_profile
+from frugal_lib.report import html
+from frugal_lib.report.html import marked
+
+
+@pytest.fixture
+def results(monkeypatch):
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+
+    def make(extra=(), drop=lambda run: False):
+        def sweep(runs):
+            return [fake(run, dict(extra)) for run in runs if not drop(run)]
+
+        return synthetic_results.synthetic_results(synthetic_plan.chapter(load_profile("micro"), 0, sweep))
+
+    return make
+
+
+def verdicts(found):
+    return {(v.claim, v.base): v.verdict for v in claims.synthetic_verdicts(found)}
+
+
+def test_verdicts_follow_from_the_losses(results):
+    told = verdicts(results())
+    for base in ("micro", "nano"):
+        for how in ("as released", "without held-out text"):
+            assert told[f"Flash teaches better than Pro, {how}", base] == "supported"
+            assert told[f"A stronger teacher is not always better, {how}", base] == "supported"
+            assert told[f"Sonnets by Flash improve the student, {how}", base] == "supported"
+        assert told["Sonnets by Flash keep zero-shot ability", base] == "supported"
+        assert told["Sonnets by other poets improve the student", base] == "supported"
+
+
+def test_a_leak_can_carry_a_verdict(results):
+    """Flash teaches worse than Pro, but for the sonnets that it holds copies of."""
+    extra = {("flash", n, s): 0.15 for n in (100, 500, 1000) for s in ("", "clean")}
+    told = verdicts(results(extra))
+    for base in ("micro", "nano"):
+        assert told["Flash teaches better than Pro, without held-out text", base] == "contradicted"
+        assert told["A stronger teacher is not always better, without held-out text", base] != "contradicted"
+    sentence = synthetic_text.synthetic_sentence(results(extra))
+    assert "**contradicted**" in sentence and "On `nano`" in sentence
+
+
+def test_the_order_of_teachers():
+    better, worse, open_ = (Interval(m, m - 0.1, m + 0.1, 3, 12) for m in (-0.2, 0.2, 0.0))
+    assert order_words([better, worse, open_]) == "supported"
+    assert order_words([better, better]) == "contradicted"
+    assert order_words([better, open_]) == "not distinguishable"
+
+
+def test_the_losses_without_leaked_sonnets(results):
+    found = results()
+    whole, clean = found.largest("nano", "flash"), found.largest("nano", "flash", "clean")
+    assert gap(whole, clean, "test").mean == pytest.approx(-0.02)
+    assert gap(whole, clean, "test", without={146}).mean == pytest.approx(0, abs=1e-9)
+    assert by_sonnet(whole, "dev")[138] < by_sonnet(clean, "dev")[138] - 0.15
+    assert found.leaked("flash") == {138} and not found.leaked("human")
+
+
+def test_where_nothing_was_taken_out_the_file_as_it_is_stands_for_the_clean_one(results):
+    found = results()
+    whole, clean = (found.largest("nano", "human", s) for s in ("", "clean"))
+    assert clean.records == whole.records
+    flash = found.largest("nano", "flash", "clean")
+    assert all(r.run.selection == "clean" for r in flash.records)
+
+
+def test_a_clean_run_that_failed_is_not_replaced_by_a_leaked_one(results):
+    found = results(drop=lambda run: (run.teacher, run.selection, run.base) == ("flash", "clean", "nano"))
+    assert found.largest("nano", "flash", "clean") is None
+    assert "Flash teaches better than Pro, without held-out text" not in {
+        v.claim for v in claims.synthetic_verdicts(found) if v.base == "nano"
+    }
+
+
+def test_tables_have_the_papers_numbers_beside_ours(results, tmp_path):
+    found = results()
+    form = html.table(tables.form_table(found, tmp_path)).data
+    assert "72" in form and "Flash Lite" in form and "Shakespeare" in form and "100.0" in form
+    copies = tables.copies_table(found, tmp_path)
+    assert copies.loc["Flash", "copies (10 lines or more)"] == "12 (1.0 %)"
+    assert copies.loc["Flash", "sonnets that share text with dev or test"] == "12"
+    assert copies.loc["Flash", "share of words, %"] == "0.9"
+    generations = tables.generation_table(found)
+    line = generations[generations["sonnet"] == "138"].iloc[0]
+    assert line["chrF"] == "97.0" and line["its lines in the lessons"] == "144"
+    assert "155 (a version of 138)" in set(generations["sonnet"])
+    assert "0.6317" in html.table(tables.transfer_table(found, tmp_path)).data
+    costs = tables.cost_by_teacher(found)
+    assert float(costs.loc["Gemini 2.5 Pro", "USD for them"]) > float(costs.loc["Gemini 2.5 Flash", "USD for them"]) > 0
+    leak = tables.leak_table(found, "nano", long=True)
+    assert "138 (leaked)" in leak.index and len(leak) == 12
+    strict = tables.strict_table(found, tmp_path)
+    assert set(strict["teacher"]) == {"Flash Lite", "Pro"}
+
+
+def test_every_student_is_in_the_table(results, tmp_path):
+    found = results()
+    table = tables.student_table(found, tmp_path)
+    assert len(table) == sum(len(found.trained(base)) for base in found.bases)
+    assert len(found.records) == len({r.run for r in found.records}) < sum(len(s.records) for s in found.students)
+    human = [name for name in table["lessons"] if "other poets" in name]
+    assert len(human) == 4 and all("as released" in name for name in human)  # nothing was taken out of theirs
+    assert sum("without held-out text" in name for name in table["lessons"]) >= 2 * 3
+    assert list(table["minus Shakespeare alone, test"]).count("–") == 2
+
+
+def test_sentences_have_their_numbers_from_records(results):
+    found = results()
+    assert "46.60" in synthetic_text.generation_sentence(found) and "138 at 97" in synthetic_text.generation_sentence(
+        found
+    )
+    assert "p = 1.00 (all 4,096 flips of sign)" in synthetic_text.generation_sentence(found)  # one sonnet alone differs
+    assert "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)" in synthetic_text.copies_sentence(found)
+    assert "100 %" in synthetic_text.form_sentence(found)
+    assert "−0.020" in synthetic_text.leak_sentence(found)
+    assert "at most 48 steps" in synthetic_text.synthetic_how(found)
+
+
+def test_figures_are_drawn(results):
+    found = results()
+    for draw in (figures.gains_chart, figures.losses_by_number, figures.generations_chart, figures.leak_chart):
+        assert draw(found).axes
+
+
+def test_equal_lines_are_marked_and_everything_is_escaped():
+    page = marked(
+        {"<b>": "Dimm'd was the sun\n<script>x</script>", "b": "dimmed was the sun;"}, "dimm'd was the sun"
+    ).data
+    assert page.count("<mark>") == 2 and "<script>" not in page and "&lt;b&gt;" in page
+
+
+def test_a_teacher_with_script_in_its_text_is_shown_as_text(results, monkeypatch):
+    monkeypatch.setattr(synthetic_text, "lesson", lambda found: "<script>alert(2)</script>")
+    monkeypatch.setattr(synthetic_text, "paper_text", lambda found: "<img src=x onerror=alert(3)>")
+    page = synthetic_text.copies_to_see(results()).data
+    for text in ("alert(1)", "alert(2)", "onerror=alert(3)"):
+        assert text in page
+    assert "<script" not in page and "<img" not in page
+    assert page.count("<mark>") == 14 + 3  # Shakespeare's lines, and the given ones of our student
+
+
+def test_without_the_files_the_page_says_so(results, monkeypatch):
+    def missing(*words):
+        raise DataError("no network")
+
+    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
+    monkeypatch.setattr("frugal_lib.paper.released.generated", missing)
+    monkeypatch.setattr("frugal_lib.teachers.by_name.everything", missing)
+    assert synthetic_text.copies_to_see(results()).data.count("cannot have the released file") == 2
+
+
+def test_a_base_without_plain_students_is_an_error(results):
+    with pytest.raises(ValueError, match="no run without a teacher has finished"):
+        results(drop=lambda run: run.method == "full" and not run.teacher)
+
+
+def test_a_table_without_lines_says_so():
+    assert "this profile has no runs for it" in html.table(pd.DataFrame(), "Cost <by> teacher").data

@@ -1,0 +1,147 @@
+"""Doses, chance, capacity and the figures measured twice, as the book says them."""
+
+import numpy as np
+import pytest
+from fakes.book import made_of_all_chapters
+
+from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import sonnets
+from frugal_lib.chapters.what_breaks import capacity, chance, claims, contamination, first_measurement
+from frugal_lib.chapters.what_breaks.contamination import copies_in_file, effects, from_curve, levels, shown_from
+from frugal_lib.core.stats import Interval
+from frugal_lib.profiles import load_profile
+
+
+@pytest.fixture
+def records(monkeypatch):
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+    return made_of_all_chapters()
+
+
+@pytest.fixture
+def dosed(records):
+    return contamination.dose_results(records["controls"])
+
+
+def test_effects_are_those_that_were_put_in(dosed):
+    assert dosed.bases == ["micro", "nano"]
+    for ladder in dosed.ladders.values():
+        falls, scores, lines = effects(ladder, "nats"), levels(ladder, "chrf"), levels(ladder, "verbatim")
+        assert {copies: interval.mean for copies, interval in falls.items()} == pytest.approx(
+            {1: -0.2, 2: -0.4, 4: -0.8, 8: -1.6, 16: -3.2}
+        )
+        assert {interval.items for interval in falls.values()} == {12}
+        assert scores[16].mean - scores[0].mean == pytest.approx(32)
+        assert [lines[copies].mean for copies in (0, 1, 8, 16)] == [0, 1, 8, 11]
+
+
+def test_the_same_copies_of_more_sonnets_leave_the_others_alone(dosed):
+    table = contamination.number_table(dosed, "results/micro")
+    assert list(table["sonnets in the lessons"]) == ["0", "1", "2", "4", "12"]
+    assert all(text.startswith("−1.60") for text in table["loss of these minus none"][1:])
+    assert all(text.startswith("+0.00") for text in table["loss of the others minus none"][1:-1])
+    assert table["loss of the others minus none"].iloc[-1] == "–"
+
+
+def test_a_dose_shows_from_where_every_larger_one_shows_too():
+    inside, outside = Interval(-1, -2, 1, 1, 12), Interval(-2, -3, -1, 1, 12)
+    assert shown_from({1: outside, 2: inside, 4: outside, 8: outside}) == 4
+    assert shown_from({1: outside, 2: outside}) == 1 and shown_from({1: inside}) is None
+
+
+def test_the_curve_is_read_between_doses():
+    curve = {copies: Interval(-float(copies), 0, 0, 1, 12) for copies in (1, 4)}
+    assert from_curve(curve, 1) == -1 and from_curve(curve, 2) == pytest.approx(-2.5)
+    assert from_curve(curve, 8) is None and from_curve({}, 1) is None
+
+
+def test_the_page_says_where_the_released_file_lies(records, dosed):
+    book = claims.book_of(records).synthetic
+    assert copies_in_file(book) and set(copies_in_file(book)) == {138}
+    text = contamination.file_sentence(dosed, book)
+    assert "138" in text and "curve" in text and "chrF of" in text
+    assert "does not change" not in contamination.dose_sentence(
+        dosed
+    ) and "at 16 copies" in contamination.dose_sentence(dosed)
+    assert "250 lessons" in contamination.dose_how(dosed)
+
+
+def test_a_profile_without_doses_has_no_table(records):
+    empty = contamination.dose_results([r for r in records["controls"] if not r.run.teacher])
+    assert contamination.dose_table(empty, "x").empty and contamination.number_table(empty, "x").empty
+    assert contamination.dose_sentence(empty) == "No dose was run." and contamination.dose_how(empty) == ""
+
+
+def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
+    rng = np.random.default_rng(0)
+    parts = {"seed": 0.25, "prompt": 9.0, "both": 1.0, "sample": 4.0}
+    prompts = 3 * rng.normal(size=12)
+    runs = [(0.5 * rng.normal() + prompts + rng.normal(size=12) + 2 * rng.normal(size=12)).mean() for _ in range(4000)]
+    assert chance.one_run(parts, 12) == pytest.approx(np.std(runs), rel=0.05)
+
+
+def test_samples_are_counted_by_seed_sonnet_and_sample(records):
+    found = chance.sampled(records["controls"])
+    assert set(found) == {(base, method) for base in ("micro", "nano") for method in ("base", "full")}
+    assert chance.cube(found["micro", "full"], "dev", "chrf").shape == (3, 12, 2)
+    assert len(chance.variance_table(records["controls"], "results/micro")) == 4
+
+
+def test_luck_is_the_best_of_many_draws_of_the_same(records):
+    book = claims.book_of(records)
+    table = chance.luck_table(book, records["controls"])
+    lines = table.loc["random lines"]
+    first, best = (float(lines[f"best of {trials}"].split()[0]) for trials in (1, 30))
+    assert best >= first
+    assert table.loc["full fine-tuning, micro", "best of 369"] == "–"
+    assert chance.best_cell(list(range(100)), 10).startswith("90.8")
+
+
+def test_every_comparison_has_a_p_for_chrf_and_for_loss(records):
+    book = claims.book_of(records)
+    table = chance.exact_table(book)
+    assert len(table) == 14 and "LoRA" in table.difference.iloc[0]
+    for column in ("p, chrF", "p, loss"):
+        assert table[column].astype(float).between(0, 1).all()
+    assert f"Of these {len(table)} differences" in chance.exact_sentence(book)
+
+
+def test_capacity_is_the_larger_base_minus_the_smaller(records):
+    book = claims.book_of(records)
+    table = capacity.capacity_table(book)
+    assert len(table) == 8 and list(table.columns)[:3] == ["micro", "nano", "micro − nano"]
+    assert "unrelated prose, bits per character" in table.index[-1]
+    for gap, word in (((0.5, 2), "costs the larger"), ((-2, -0.5), "costs the smaller"), ((-1, 1), "no difference")):
+        interval = Interval(0, *gap, 3, 10)
+        assert capacity.Line("x", "nats", interval, interval, interval).verdict.startswith(word)
+    assert "M parameters" in capacity.capacity_sentence(book)
+
+
+def test_a_figure_agrees_within_its_spread_and_else_says_why():
+    check = first_measurement.Check("x", 42.0, 0.3, lambda evidence: None, "another edition")
+    assert first_measurement.agrees(check, (42.2, 0.0)) and first_measurement.agrees(check, (43.0, 0.5))
+    assert not first_measurement.agrees(check, (43.0, 0.0))
+
+
+def test_figures_measured_twice_are_both_shown(records):
+    rows = sonnets.score_rows(records["baseline"])
+    table = first_measurement.check_table(claims.book_of(records), rows, records["controls"])
+    assert table.loc["dev chrF, random training lines", "first measured"] == "42 ± 0.3"
+    assert table.loc["dev chrF, random training lines", "this book"].startswith("42")
+
+
+def test_the_committed_records_agree_with_the_first_measurement_or_say_why():
+    from frugal_lib.core import runs as core_runs
+
+    profile = load_profile("micro")
+
+    def sweep(wanted):
+        return [record for run in wanted if (record := core_runs.read(run, profile.results_folder()))]
+
+    found = {name: chapter.records(profile, 0, sweep) for name, chapter in registry.CHAPTERS.items()}
+    table = first_measurement.check_table(
+        claims.book_of(found), sonnets.score_rows(found["baseline"]), found["controls"]
+    )
+    assert len(table) == len(first_measurement.CHECKS)
+    assert not [line for line in table.agree if line == "no"]
+    assert sum(line.startswith("no: ") for line in table.agree) == 2

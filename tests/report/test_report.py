@@ -1,0 +1,183 @@
+import dataclasses
+from html import escape
+
+import pandas as pd
+import pytest
+from fakes.book import fake_any, fake_record, made_of_all_chapters
+from fakes.lora import results, step_row
+from fakes.quantization import fake as fake_quantized
+from fakes.records import ENVIRONMENT
+
+from frugal_lib.chapters.baseline import figures as baseline_figures
+from frugal_lib.chapters.baseline import labelled, labelled_figures, sonnets
+from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.chapters.baseline.sonnets import difference, score_row
+from frugal_lib.chapters.embedded import figures as embedded_figures
+from frugal_lib.chapters.lora import figures, step_tables
+from frugal_lib.chapters.quantization import figures as quantization_figures
+from frugal_lib.chapters.quantization import plan as quantization_plan
+from frugal_lib.chapters.quantization import results as quantization_results
+from frugal_lib.chapters.synthetic import figures as synthetic_figures
+from frugal_lib.chapters.what_breaks import claims
+from frugal_lib.chapters.what_breaks import contamination as chapters_what_breaks_contamination
+from frugal_lib.chapters.what_breaks import figures as what_breaks_figures
+from frugal_lib.core import select
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import Interval
+from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.metrics import reference_models
+from frugal_lib.profiles import load_profile
+from frugal_lib.report import drawing, html, spot_check
+from frugal_lib.report.cells import cell
+from frugal_lib.report.drawing import CAPTIONS
+
+
+@pytest.fixture
+def records():
+    return baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
+
+
+def test_the_best_rate_is_that_of_the_lowest_dev_loss(records):
+    assert select.best(records, "sonnets", "full").run.learning_rate == 3e-4
+
+
+def test_rows_hold_ours_and_the_papers_values(records):
+    full = score_row("full", records)
+    assert full.intervals["dev_chrf"].mean == pytest.approx(39)
+    assert (full.intervals["dev_chrf"].seeds, full.intervals["dev_chrf"].items) == (3, 12)
+    assert full.intervals["test_bpc"].mean == pytest.approx(1.8, rel=1e-6)
+    assert full.paper == {"dev": 41.974, "test": 41.078}
+    assert all(record.run.edition == "folger" for record in full.records)
+
+
+def test_the_finding_follows_the_records(records):
+    assert "less than eleven random lines" in sonnets.finding(sonnets.score_rows(records))
+    better = [fake_record(r.run, 44, 1.8) if r.run.method == "full" else r for r in records]
+    assert "more than eleven random lines" in sonnets.finding(sonnets.score_rows(better))
+    assert difference(score_row("full", better), score_row("floor-lines", better), "dev", "chrf").mean == pytest.approx(
+        2
+    )
+    assert "less than the base" in sonnets.finding(sonnets.score_rows(records))
+    equal = [fake_record(r.run, 42, 1.8) if r.run.method == "full" else r for r in records]
+    assert "not distinguishable from" in sonnets.finding(sonnets.score_rows(equal))
+
+
+def test_a_method_without_a_finished_run_is_one_sentence(records):
+    broken = [dataclasses.replace(r, status="failed") if r.run.method == "base" else r for r in records]
+    with pytest.raises(ValueError, match="sonnets, base: no run has finished"):
+        sonnets.score_rows(broken)
+
+
+def test_tables_have_a_row_per_method(records):
+    rows = sonnets.score_rows(records)
+    assert list(sonnets.chrf_table(rows).index) == [row.name for row in rows]
+    assert sonnets.chrf_table(rows).loc["full fine-tuning", "paper, dev"] == "41.97"
+    assert sonnets.other_table(rows).loc["given lines only", "bits per character, dev"] == "–"
+    assert "overflow-x" in html.table(sonnets.chrf_table(rows)).data
+
+
+def test_a_table_with_sentences_keeps_its_width_on_a_phone():
+    wordy, terse = (pd.DataFrame({"a": [text]}) for text in ("word " * 20, "word"))
+    assert "min-width" in html.table(wordy).data and "min-width" not in html.table(terse).data
+
+
+def test_intervals_are_written_with_a_real_minus():
+    assert cell(Interval(-0.5, -1.25, 0.25, 3, 12), sign="+") == "−0.50 [−1.25, +0.25]"
+    assert cell(None) == "–"
+
+
+def drawn_of_chapter_2(monkeypatch):
+    """How each figure of chapter 2 is drawn."""
+    found = results(monkeypatch, 3.0)
+    run = dataclasses.replace(found.floor.run, base="micro")
+    costs = [Record(run, "ok", {}, [step_row(0, 1.2), step_row(1, 0.8), step_row(4, 0.9)], [], ENVIRONMENT)]
+    return {
+        "02_rank_gaps": lambda: figures.rank_gaps(found),
+        "02_chrf_by_rate": lambda: figures.chrf_by_rate(found),
+        "02_losses_by_rate": lambda: figures.losses_by_rate(found),
+        "02_best_of": lambda: figures.best_of_chart(found),
+        "02_agreement": lambda: figures.agreement_chart(found),
+        "02_steps": lambda: step_tables.step_chart(costs),
+    }
+
+
+def drawn_of_chapter_3(monkeypatch):
+    """How each figure of chapter 3 is drawn."""
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+    made = quantization_plan.chapter(
+        load_profile("micro"), 0, lambda runs: [fake_quantized(run, {}, {}) for run in runs]
+    )
+    found = quantization_results.quantization_results(made)
+    return {
+        "03_sizes_and_scores": lambda: quantization_figures.sizes_and_scores(found),
+        "03_loss_by_format": lambda: quantization_figures.loss_by_format(found),
+        "03_zero_shot": lambda: quantization_figures.zero_shot_bars(found),
+        "03_generality": lambda: quantization_figures.generality_chart(found),
+    }
+
+
+def drawn_of_chapters_4_and_5(monkeypatch):
+    """The figures of chapters 4 and 5 from made-up records."""
+    records = made_of_all_chapters()
+    book, dosed = claims.book_of(records), chapters_what_breaks_contamination.dose_results(records["controls"])
+    rows = sonnets.score_rows(
+        baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
+    )
+    return {
+        "04_gains": lambda: synthetic_figures.gains_chart(book.synthetic),
+        "04_losses": lambda: synthetic_figures.losses_by_number(book.synthetic),
+        "04_generations": lambda: synthetic_figures.generations_chart(book.synthetic),
+        "04_leak": lambda: synthetic_figures.leak_chart(book.synthetic),
+        "05_doses": lambda: what_breaks_figures.doses_chart(dosed, book.synthetic),
+        "05_floors": lambda: what_breaks_figures.floors_chart(book, rows),
+    }
+
+
+def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("frugal_lib.report.html.display", lambda page, **_: shown.append(page["text/html"]))
+    rows = labelled.labelled_rows(records)
+    draw = (
+        {
+            "01_scores": lambda: baseline_figures.score_chart(sonnets.score_rows(records)),
+            "01_learning_curves": lambda: baseline_figures.learning_curves(records),
+            "01_accuracy": lambda: labelled_figures.accuracy_chart(rows),
+            "01_confusion": lambda: labelled_figures.confusion_chart(rows),
+            "01_labelled_curves": lambda: labelled_figures.labelled_curves(records),
+            "90_embedded": lambda: embedded_figures.embedded_chart(reference_models.load()),
+        }
+        | drawn_of_chapter_2(monkeypatch)
+        | drawn_of_chapter_3(monkeypatch)
+        | drawn_of_chapters_4_and_5(monkeypatch)
+        | {
+            f"01_data_{t}": lambda t=t: labelled_figures.data_chart(records, t)
+            for t in ("sst", "cfimdb", "quora", "sonnets")
+        }
+    )
+    assert set(draw) == set(CAPTIONS)
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        for name, figure in draw.items():
+            drawing.show(figure(), folder, name)
+        assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
+    for name in (f"{name}.svg" for name in CAPTIONS):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert len(shown) == 2 * len(CAPTIONS)
+    assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0]
+
+
+def test_text_of_models_and_machines_is_escaped(records):
+    sonnet = Sonnet(132, ("<i>one", "two", "three", "four"))
+    page = html.side_by_side(sonnet, {"model": "<script>alert(1)</script>\n& more"}).data
+    assert "<script>" not in page and "<i>" not in page and "&lt;script&gt;" in page
+    line = html.source_line(records[:2], "results/micro", "python -m frugal_lib").data
+    assert "a &lt;cpu&gt;" in line and "2.0 minutes" in line
+    assert f'href="../results/micro/{records[0].run.path}"' in line
+
+
+def test_the_spot_sentence_tells_same_from_different(records):
+    then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
+    assert "every sampled text is the same" in spot_check.spot_sentence(then, then)
+    other = dataclasses.replace(then, examples=[{"text": "else"}], metrics=then.metrics | {"dev_bpc": 9.0})
+    assert "sampled texts differ" in spot_check.spot_sentence(then, other)
+    failed = dataclasses.replace(then, status="failed", error="RuntimeError: no such luck")
+    assert "The spot check failed" in spot_check.spot_sentence(then, failed)
