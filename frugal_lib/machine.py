@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -55,14 +55,19 @@ def pick_device(device: str = "auto") -> str:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one CPU thread within the block."""
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute on that many CPU threads within the block."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Let torch compute on one CPU thread within the block."""
+    return threads(1)
 
 
 def keep_memory() -> None:

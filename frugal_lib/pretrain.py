@@ -4,8 +4,8 @@
 
 1. `corpus` checks, splits and encodes the text (once).
 2. Muon for the matrices inside the layers and AdamW for the rest, or AdamW for all; linear warm-up,
-   then a cosine to a tenth. Everything random at a step is a function of (seed, step) alone, so a run
-   that was killed goes on as if it had not been.
+   then a cosine to a tenth. Everything random at a step is a function of (seed, step) alone, and the
+   number of threads is kept, so a run that was killed goes on as if it had not been.
 3. The weights are written in half precision as safetensors, with config, tokenizer and the loss curve.
 """
 
@@ -171,13 +171,14 @@ def save_checkpoint(path: Path, **state) -> None:
 
 def resume(checkpoint: Path, model, optimizers) -> dict:
     """The state in `checkpoint`, model and optimizers set to it; a fresh state where there is none."""
+    fresh = {"step": 0, "seconds": 0.0, "curve": [], "threads": torch.get_num_threads()}
     if not checkpoint.exists():
-        return {"step": 0, "seconds": 0.0, "curve": []}
+        return fresh
     saved = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(saved["model"])
     for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
         optimizer.load_state_dict(state)
-    return saved["state"]
+    return fresh | saved["state"]
 
 
 def make_forward(model: GPT2LMHeadModel, recipe: Recipe, compiled: bool):
@@ -209,36 +210,43 @@ def one_step(step: int, forward, model, optimizers, tokens: np.ndarray, recipe: 
 def train(model, train_tokens, valid_tokens, recipe: Recipe, work: Path, every: int = 100, compiled=True) -> dict:
     """Train to the recipe's last step, from the last checkpoint in `work` where there is one.
 
-    Model, optimizers and step are the whole state: a resumed run ends in the same weights, to the bit, as
-    one that was never stopped.
+    Model, optimizers, step and number of threads are the whole state: a resumed run ends in the same
+    weights, to the bit, as one that was never stopped on the same machine. Sums are rounded otherwise on
+    another number of threads, from the first steps on, so a run keeps the number that it began with.
 
-    Returns the state that ships: `step`, `seconds` of training, and `curve`, a list of
+    Returns the state that ships: `step`, `seconds` of training, `threads`, and `curve`, a list of
     `{step, tokens, seconds, train, valid}` (losses in nats per token), printed as it grows.
     """
     machine.keep_memory()
-    optimizers, checkpoint = new_optimizers(model, recipe), work / "checkpoint.pt"
-    state = resume(checkpoint, model, optimizers)
+    optimizers = new_optimizers(model, recipe)
+    state = resume(work / "checkpoint.pt", model, optimizers)
     forward = make_forward(model, recipe, compiled)
     losses, started = [], time.perf_counter() - state["seconds"]
-    for step in range(state["step"], recipe.steps):
-        model.train()
-        losses.append(one_step(step, forward, model, optimizers, train_tokens, recipe))
-        if (step + 1) % every == 0 or step + 1 == recipe.steps:
-            model.eval()
-            point = {
-                "step": step + 1,
-                "tokens": windows_before(step + 1, recipe) * recipe.context,
-                "seconds": round(time.perf_counter() - started, 1),
-                "train": round(float(np.mean(losses)), 4),
-                "valid": round(validation_loss(forward, valid_tokens, recipe), 4),
-            }
-            state = {"step": step + 1, "seconds": point["seconds"], "curve": [*state["curve"], point]}
-            losses = []
-            states = [optimizer.state_dict() for optimizer in optimizers]
-            save_checkpoint(checkpoint, model=model.state_dict(), optimizers=states, state=state)
-            (work / "curve.json").write_text(json.dumps(state["curve"]))
-            print(json.dumps(point), flush=True)
+    with machine.threads(state["threads"]):
+        for step in range(state["step"], recipe.steps):
+            model.train()
+            losses.append(one_step(step, forward, model, optimizers, train_tokens, recipe))
+            if (step + 1) % every == 0 or step + 1 == recipe.steps:
+                model.eval()
+                point = {
+                    "step": step + 1,
+                    "tokens": windows_before(step + 1, recipe) * recipe.context,
+                    "seconds": round(time.perf_counter() - started, 1),
+                    "train": round(float(np.mean(losses)), 4),
+                    "valid": round(validation_loss(forward, valid_tokens, recipe), 4),
+                }
+                losses, curve = [], [*state["curve"], point]
+                state = state | {"step": step + 1, "seconds": point["seconds"], "curve": curve}
+                keep(work, model, optimizers, state)
+                print(json.dumps(point), flush=True)
     return state
+
+
+def keep(work: Path, model, optimizers, state: dict) -> None:
+    """Write the whole state into `work`, and the loss curve beside it for reading."""
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    save_checkpoint(work / "checkpoint.pt", model=model.state_dict(), optimizers=states, state=state)
+    (work / "curve.json").write_text(json.dumps(state["curve"]))
 
 
 def ship(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path, facts: dict) -> None:
@@ -256,7 +264,7 @@ def training_facts(recipe: Recipe, model: GPT2LMHeadModel, corpus: Corpus, state
         "corpus": corpus.facts,
         "machine": {
             "processor": machine.processor(),
-            "threads": torch.get_num_threads(),
+            "threads": state["threads"],
             "torch": torch.__version__,
             "commit": machine.commit(),
         },

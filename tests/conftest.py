@@ -1,4 +1,8 @@
-"""Shared by all tests: small models, the sonnets, and one smoke book built once."""
+"""Shared by all tests: small models, the sonnets, and one smoke book built once.
+
+Tests are shared out among one process per core. Those that need the smoke book are the group `book`, which
+one process has; tests marked `slow` begin first.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,22 @@ import shutil
 import subprocess
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what a test starts
+
 import pytest
+import yaml
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from frugal_lib import chapters, data, models
-from frugal_lib.profiles import Profile
+from frugal_lib.profiles import FOLDER, Profile
 from frugal_lib.runs import Run
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put those first that would keep the others waiting: the book's, then the slow ones."""
+    items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not item.get_closest_marker("slow")))
 
 
 def first_runs(profile: Profile, seed: int = 0) -> list[Run]:
@@ -57,6 +69,19 @@ def corpus(tmp_path) -> Path:
         text = f"This is work {i}. " + " ".join(f"word{i * j % 17} and {j}" for j in range(120))
         (folder / f"work{i}.txt").write_text(text)
     return folder
+
+
+@pytest.fixture
+def little(tmp_path) -> Path:
+    """A profile of short runs, as a file: every task, on what a package index has."""
+    content = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+    content |= {"edition": "public-domain", "base": "nano"}
+    content["sonnets"].update(seeds=3, epochs=1, train_limit=8, held_out_limit=2, samples=1, max_new_tokens=30)
+    for task, edition in (("sst", "vader"), ("cfimdb", "vader"), ("quora", "written")):
+        content["labelled"][task] |= {"edition": edition, "train_limit": 12, "held_out_limit": 6}
+    path = tmp_path / "little.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
 
 
 @pytest.fixture(scope="session")

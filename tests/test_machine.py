@@ -4,8 +4,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from frugal_lib import machine
+from frugal_lib.__main__ import app
 from frugal_lib.doctor import checks
 from frugal_lib.labelled import LOADERS
 
@@ -21,10 +23,10 @@ def test_devices():
 
 
 def test_one_thread_is_for_the_block_only():
-    before = torch.get_num_threads()
-    with machine.one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
+    with machine.threads(2):
+        with machine.one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets the peak be reset")
@@ -58,18 +60,26 @@ def test_the_doctor_names_a_record_that_cannot_be_read(tmp_path, monkeypatch):
     assert len(findings) == 1 and "broken.json" in findings[0]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["sweep", "epilogue", "--profile", "smoke"], "chapter 'epilogue' is unknown"),
-        (["sweep", "baseline", "--profile", "huge"], "profile 'huge' is unknown"),
-        (["sweep", "baseline", "--profile", "smoke", "--device", "tpu"], "device 'tpu' is unknown"),
-        (["pretrain", "nowhere", "--size", "giant"], "size 'giant' is unknown"),
-    ],
-)
-def test_bad_words_on_the_command_line_get_one_sentence_and_status_2(words, message, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "frugal_lib", *words], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+BAD_WORDS = [
+    (["sweep", "epilogue", "--profile", "smoke"], "chapter 'epilogue' is unknown"),
+    (["sweep", "baseline", "--profile", "huge"], "profile 'huge' is unknown"),
+    (["sweep", "baseline", "--profile", "smoke", "--device", "tpu"], "device 'tpu' is unknown"),
+    (["pretrain", "nowhere", "--size", "giant"], "size 'giant' is unknown"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), BAD_WORDS)
+def test_bad_words_on_the_command_line_get_one_sentence_and_status_2(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_process_of_its_own_says_no_more_than_the_sentence(tmp_path):
+    """What libraries say while they are imported would stand above it."""
+    words, message = BAD_WORDS[0]
+    command = [sys.executable, "-m", "frugal_lib", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -1,5 +1,4 @@
 import dataclasses
-import os
 import random
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from transformers import GPT2LMHeadModel
 from typer.testing import CliRunner
 
 from frugal_lib import corpus as texts
-from frugal_lib import pretrain
+from frugal_lib import machine, pretrain
 from frugal_lib.__main__ import app
 from frugal_lib.pretrain import Recipe
 
@@ -44,24 +43,51 @@ def same(one, other):
 
 
 def test_a_training_killed_at_a_random_moment_ends_in_the_same_weights_to_the_bit(corpus, tmp_path):
-    tokens = 64 * 5000
+    """Slow because three processes import torch and train for 2,000 steps between them, twice."""
+    tokens = 64 * 2000
     subprocess.run(command(corpus, tmp_path / "whole", tmp_path / "out1", tokens), check=True, capture_output=True)
     broken = command(corpus, tmp_path / "broken", tmp_path / "out2", tokens)
-    victim = subprocess.Popen(broken, stdout=subprocess.DEVNULL)
-    while not list((tmp_path / "broken").rglob("checkpoint.pt")):
-        assert victim.poll() is None
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, 1.5))
-    os.kill(victim.pid, signal.SIGKILL)
-    assert victim.wait() == -signal.SIGKILL, "the training ended before it was killed"
-    assert last_checkpoint(tmp_path / "broken")["state"]["step"] < 5000
+    with subprocess.Popen(broken, stdout=subprocess.PIPE, text=True) as victim:
+        for _ in range(random.randint(1, 10)):  # of twenty checkpoints, each a line
+            assert victim.stdout.readline()
+        time.sleep(random.uniform(0, 0.1))  # somewhere behind it, or while the next one is written
+        victim.kill()
+    assert victim.returncode == -signal.SIGKILL, "the training ended before it was killed"
+    killed_at = last_checkpoint(tmp_path / "broken")["state"]["step"]
+    assert 100 <= killed_at < 2000
     subprocess.run(broken, check=True, capture_output=True)
     whole, resumed = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "broken")
-    assert same(whole["model"], resumed["model"]) and same(whole["optimizers"], resumed["optimizers"])
+    for part in ("model", "optimizers"):
+        assert same(whole[part], resumed[part]), f"{part} differ, resumed at step {killed_at}"
     curves = [[(p["train"], p["valid"]) for p in state["state"]["curve"]] for state in (whole, resumed)]
     assert curves[0] == curves[1] and curves[0][-1][0] < curves[0][0][0]
     files = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("out1", "out2")]
     assert files[0] == files[1]
+
+
+def test_a_resumed_training_keeps_the_number_of_threads_that_it_began_with(corpus, tmp_path, monkeypatch):
+    """On another number the weights would differ from the first steps on."""
+    recipe, loaded = dataclasses.replace(TINY, tokens=64 * 10), texts.load_corpus(corpus, tmp_path, 300)
+
+    def trained(folder, threads):
+        folder.mkdir(exist_ok=True)
+        with machine.threads(threads):
+            model = pretrain.new_model(recipe, 0)
+            state = pretrain.train(model, loaded.train, loaded.valid, recipe, folder, every=5, compiled=False)
+        assert state["threads"] == 2
+        return last_checkpoint(folder)
+
+    whole = trained(tmp_path / "whole", threads=2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        step = pretrain.one_step
+        patch.setattr(pretrain, "one_step", lambda number, *more: step(number, *more) if number < 7 else interrupt())
+        trained(tmp_path / "broken", threads=2)
+    resumed = trained(tmp_path / "broken", threads=1)
+    assert same(whole["model"], resumed["model"]) and same(whole["optimizers"], resumed["optimizers"])
+
+
+def interrupt():
+    raise KeyboardInterrupt
 
 
 def test_the_shipped_model_is_a_plain_gpt2_in_half_precision(corpus, tmp_path):

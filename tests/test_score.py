@@ -1,11 +1,11 @@
 import json
-import subprocess
-import sys
 
 import pytest
 from test_verse import SHALL
+from typer.testing import CliRunner
 
 from frugal_lib import score
+from frugal_lib.__main__ import app
 
 
 def test_chrf_of_equal_and_of_disjoint_texts():
@@ -34,8 +34,7 @@ def test_shares_are_those_of_scoring_every_corpus_anew_to_the_last_bit(sonnets):
 
 
 def command(*words):
-    call = [sys.executable, "-m", "frugal_lib", "score", *map(str, words)]
-    return subprocess.run(call, capture_output=True, text=True, check=False)
+    return CliRunner().invoke(app, ["score", *map(str, words)])
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def files(tmp_path, sonnets):
 
 def test_the_command_prints_json_with_the_promised_keys(files, sonnets):
     done = command(*files, "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) == {"chrf", "chrf_continuation", "signature", "per_sonnet"}
     assert [row["id"] for row in result["per_sonnet"]] == list(range(132, 144))
@@ -61,7 +60,7 @@ def test_the_command_prints_json_with_the_promised_keys(files, sonnets):
 
 def test_the_command_prints_a_table(files):
     done = command(*files)
-    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 + 12 + 1
+    assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1 + 12 + 1
 
 
 @pytest.mark.parametrize(
@@ -77,6 +76,6 @@ def test_bad_files_get_one_sentence_and_status_2(files, content, words):
     generated, gold = files
     generated.unlink() if content is None else generated.write_bytes(content)
     done = command(generated, gold)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""

@@ -8,6 +8,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from frugal_lib import chapters, data, lora, models, runs, score
 from frugal_lib import sonnets as sonnet_task
 from frugal_lib.profiles import load_profile
+from frugal_lib.tasks import registry
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def plan():
 
 def compute(run):
     """The record of a run, computed as a sweep does it: on one thread."""
-    record = runs.execute(run, sonnet_task.compute, "cpu")
+    record = runs.execute(run, registry.compute, "cpu")
     assert record.status == "ok", record.error
     return record
 

@@ -13,12 +13,13 @@ from statistics import median
 
 import numpy as np
 
-from frugal_lib import audit, classify, generality, likelihood, models, sonnets
+from frugal_lib import audit, classify, generality, labelled, likelihood, models, sonnets
 from frugal_lib.fetch import DataError
 from frugal_lib.runs import Record
 
 EXACT = 1e-6  # relative to 1 or the value: records keep eight significant digits
-ROUNDED = 2e-4  # for what comes from logits, which records keep to four decimals
+TIES = 2e-4  # for areas under curves, where rounding makes ties
+ROUNDED = 2e-5  # for what comes from logits, which records keep to four decimals
 
 
 @dataclass
@@ -69,6 +70,8 @@ def completions(record: Record) -> Again:
             again.metrics |= loss_metrics(split, found)
         return again
     texts = {split: texts_of(rows, split) for split in held_out}
+    if any(len(sample) != len(held_out[split]) for split, samples in texts.items() for sample in samples):
+        return Again(wrong=["its completions are not one for each held-out sonnet and sample"])
     found = {split: [{k: row[k] for k in LOSS} for row in part] for split, part in by_split.items() if part}
     result = sonnets.collect(held_out, texts, found)
     again.metrics = result.metrics
@@ -105,7 +108,7 @@ def compare_rows(stored: Sequence[dict], computed: Sequence[dict]) -> list[str]:
     """Where stored examples differ from those that were computed of their texts."""
     known = {place(row): row for row in computed}
     if len(known) != len(stored) or known.keys() != {place(row) for row in stored}:
-        return ["its examples are not one for each held-out sonnet and sample"]
+        return ["its examples are not one for each held-out sonnet"]
     return [
         f"{name} of {' '.join(map(str, place(row)))}: {row.get(name)} in the file, {value} from its text"
         for row in stored
@@ -126,17 +129,45 @@ def draws(record: Record) -> Again:
 
 
 def labels(record: Record) -> Again:
-    """Losses, accuracies and areas from logits and labels; predictions from logits."""
-    again = Again(tolerance=ROUNDED)
+    """Losses and accuracies from logits and labels; predictions from logits."""
+    again = true_labels(record)
     for split in dict.fromkeys(row["split"] for row in record.examples):
         rows = [row for row in record.examples if row["split"] == split]
         logits, true = np.array([row["logits"] for row in rows]), np.array([row["label"] for row in rows])
-        again.metrics |= {f"{split}_{name}": value for name, value in classify.measure(logits, true).items()}
+        measured = classify.measure(logits, true)
+        again.metrics |= {f"{split}_{name}": value for name, value in measured.items() if name != "auroc"}
         again.wrong += [
             f"prediction of {split} {row['id']}: {row['prediction']}, but its logits say {answer}"
             for row, answer in zip(rows, logits.argmax(axis=1), strict=True)
             if row["prediction"] != answer
         ]
+    return again
+
+
+def areas(record: Record) -> Again:
+    """The area under the curve of each split, from logits and labels."""
+    again = Again(tolerance=TIES)
+    for split in dict.fromkeys(row["split"] for row in record.examples):
+        rows = [row for row in record.examples if row["split"] == split]
+        measured = classify.measure(np.array([row["logits"] for row in rows]), np.array([row["label"] for row in rows]))
+        again.metrics |= {f"{split}_{name}": value for name, value in measured.items() if name == "auroc"}
+    return again
+
+
+def true_labels(record: Record) -> Again:
+    """The labels of the data set, where this machine has it."""
+    run, again = record.run, Again(tolerance=ROUNDED)
+    try:
+        data = labelled.load(run.task, run.edition)
+    except DataError as error:
+        again.untried.append(f"labels against the data ({error})")
+        return again
+    known = {split: {example.id: example.label for example in data.split(split)} for split in ("dev", "test")}
+    again.wrong += [
+        f"label of {row['split']} {row['id']}: {row['label']}, but the data say {true}"
+        for row in record.examples
+        if (true := known[row["split"]].get(row["id"])) != row["label"]
+    ]
     return again
 
 
@@ -234,7 +265,7 @@ def rules(record: Record) -> Iterable[Callable[[Record], Again]]:
     if run.method in by_method:
         yield by_method[run.method]
     elif record.examples and "logits" in record.examples[0]:
-        yield labels
+        yield from (labels, areas)
     if len(record.history) > 1 and "completion" in kinds and (run.method != "full" or run.format == "fp32"):
         yield kept_epoch  # other formats are made of the kept weights afterwards
 
