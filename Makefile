@@ -18,22 +18,42 @@ SITE_RESULTS := $(RESULTS:_build/%=%)
 SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) 2>/dev/null))
 
-.PHONY: book test setup notebooks serve lint clean help FORCE
+.PHONY: book test verify setup newest lock notebooks serve lint clean help FORCE
 
 book: _build/html/.built ## build the site into _build/html (PROFILE=smoke|micro|paper, default micro)
 
 test: .venv/.installed ## run the tests
 	$(BIN)/python -m pytest
 
-setup: .venv/.installed ## make .venv and install the pinned requirements, torch first
+RERUN ?= kinds
+MINUTES ?= 2
+verify: .venv/.installed ## check the committed records, and compute the cheapest again (RERUN=kinds|all|, MINUTES=2|)
+	$(BIN)/python -m frugal_lib verify $(if $(RERUN),--rerun $(RERUN)) $(if $(MINUTES),--minutes $(MINUTES))
 
-.venv/.installed: requirements.txt pyproject.toml
+setup: .venv/.installed ## make .venv and install the requirements as they are locked, torch first
+
+# What the requirements want in turn is locked too: a release of next year cannot break this.
+.venv/.installed: requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "frugal-gpt2 needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet $$(grep '^torch==' requirements.txt)
-	$(BIN)/pip install --quiet -r requirements.txt
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet -c requirements.lock $$(grep '^torch==' requirements.txt)
+	$(BIN)/pip install --quiet -c requirements.lock -r requirements.txt
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
+
+newest: ## make .venv with the newest versions that pyproject.toml admits, in place of the locked ones
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --editable '.[book,tests]'
+	touch .venv/.installed
+
+# Without what only one platform or one build of torch has: its CUDA libraries, and the build's name behind a plus.
+lock: ## write requirements.lock anew, from a fresh environment with the requirements
+	$(PYTHON) -m venv --clear _build/lock
+	_build/lock/bin/pip install --quiet $$(grep '^torch==' requirements.txt)
+	_build/lock/bin/pip install --quiet -r requirements.txt
+	_build/lock/bin/pip freeze --all --exclude pip | sed -E 's/\+[A-Za-z0-9.]+$$//' | grep -viE '^(nvidia|cuda|triton)' > _build/lock/frozen
+	{ echo '# Every package of an environment with requirements.txt, as constraints. Written by `make lock`.'; \
+		cat _build/lock/frozen; } > requirements.lock
 
 notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .py
 	$(BIN)/jupytext --update --to ipynb $(CHAPTERS:%=book/%.py)

