@@ -59,14 +59,14 @@ from frugal_lib.report import drawing, html, spot_check
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
-names = ("baseline", "lora", "quantization", "synthetic", "controls")
+names = ("baseline", "lora", "quantization", "synthetic", "what_breaks")
 records = {name: registry.records_of(name, settings, folder, seed, device) for name in names}
 book, rows = claims.book_of(records), sonnets.score_rows(records["baseline"])
-controls = records["controls"]
+controls = records["what_breaks"]
 doses = contamination.dose_results(controls)
 html.say("answers", answers.answers(book, rows))
 html.say("claims_count", claims.claim_sentence(book))
-html.source_line(controls, folder, f"python -m frugal_lib sweep controls --profile {profile}")
+html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --profile {profile}")
 
 # %% [markdown]
 # ## The claims
@@ -201,6 +201,6 @@ html.table(first_measurement.check_table(book, rows, controls), "Figures measure
 # `python -m frugal_lib verify --rerun kinds` does that with a run of every kind.
 
 # %% tags=["remove-stderr"]
-then, now = registry.spot_check("controls", controls, device)
+then, now = registry.spot_check("what_breaks", controls, device)
 html.say("controls_spot", spot_check.spot_sentence(then, now))
 html.table(spot_check.spot_table(then, now))

@@ -1,29 +1,41 @@
-"""Which runs a chapter consists of, and the spot check of its records."""
+"""The chapters, found by themselves: every folder beside this file that has a plan; and their records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
-from frugal_lib.chapters.baseline.plan import baseline, spot_run
-from frugal_lib.chapters.lora import plan as lora_plan
-from frugal_lib.chapters.quantization import plan as quantization_plan
-from frugal_lib.chapters.synthetic import plan as synthetic_plan
-from frugal_lib.chapters.what_breaks import plan as what_breaks_plan
-from frugal_lib.core import runs as core_runs
+from frugal_lib.core import runs
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.data import sonnets
 from frugal_lib.profiles import Profile
 from frugal_lib.tasks import registry
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """Which records a chapter consists of, and which of its runs is the spot check."""
+class Plan(Protocol):
+    """What the module `plan` of a chapter has."""
 
-    records: Callable[[Profile, int, Sweep], list[Record]]
-    spot_run: Callable[[Sequence[Run]], Run]
+    def records(self, profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+        """The records the chapter consists of; `sweep` gives those of the runs it asks for."""
+
+    def spot_run(self, runs: Sequence[Run]) -> Run:
+        """Which of its runs stands for the kind of its spot check."""
+
+
+def plan_of(chapter: str) -> Plan:
+    """The plan of a chapter, imported when it is asked for.
+
+    Raises:
+        ValueError: there is no such chapter.
+    """
+    if chapter not in CHAPTERS:
+        raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
+    return import_module(f"frugal_lib.chapters.{chapter}.plan")
+
+
+CHAPTERS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/plan.py")))
 
 
 def records_of(
@@ -38,24 +50,13 @@ def records_of(
     """The records of a chapter; those that are not there yet are computed.
 
     Raises:
-        ValueError: there is no such chapter.
+        ValueError: as `plan_of`.
     """
-    if chapter not in CHAPTERS:
-        raise ValueError(f"chapter {chapter!r} is unknown; choose one of {', '.join(CHAPTERS)}.")
 
     def sweep(wanted: list[Run]) -> list[Record]:
-        return core_runs.sweep(wanted, registry.compute, results, device, workers, retry)
+        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
-    return CHAPTERS[chapter].records(profile, seed, sweep)
-
-
-CHAPTERS = {
-    "baseline": Chapter(baseline, spot_run),
-    "lora": Chapter(lora_plan.chapter, lora_plan.spot_run),
-    "quantization": Chapter(quantization_plan.chapter, quantization_plan.spot_run),
-    "synthetic": Chapter(synthetic_plan.chapter, synthetic_plan.spot_run),
-    "controls": Chapter(what_breaks_plan.chapter, what_breaks_plan.spot_run),
-}
+    return plan_of(chapter).records(profile, seed, sweep)
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:
@@ -65,10 +66,10 @@ def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") ->
     """
     here = (sonnets.available_edition(), "public-domain")
     choices = [r for r in records if r.run.edition in here and r.run.task == "sonnets" and r.status == "ok"]
-    kind = kind_of(CHAPTERS[chapter].spot_run([record.run for record in choices]))
+    kind = kind_of(plan_of(chapter).spot_run([record.run for record in choices]))
     same = [record for record in choices if kind_of(record.run) == kind]
     then = min(same, key=lambda record: record.environment["seconds"])
-    return then, core_runs.execute(then.run, registry.compute, device)
+    return then, runs.execute(then.run, registry.compute, device)
 
 
 def kind_of(run: Run) -> tuple[str, bool, bool]:

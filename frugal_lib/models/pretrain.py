@@ -29,9 +29,9 @@ from pydantic.dataclasses import dataclass
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from frugal_lib.core import machine
+from frugal_lib.core.validated import STRICT, first_problem
 from frugal_lib.data.corpus import Corpus, fingerprint, load_corpus, tokens_folder
 from frugal_lib.models.muon import Muon
-from frugal_lib.profiles import STRICT, first_problem
 
 SIZES = {
     "micro": {"n_layer": 4, "n_embd": 320, "n_head": 5},

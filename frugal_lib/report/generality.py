@@ -8,11 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from frugal_lib.chapters.quantization.results import (
-    Arm,
-)
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, auroc_values, mean_interval, ratio_values
+from frugal_lib.report.arm import Arm
 from frugal_lib.report.cells import cell
 from frugal_lib.report.measures import paired
 from frugal_lib.report.verdict import (

@@ -155,7 +155,7 @@ def test_chapter_5_and_the_first_page_have_every_claim_that_was_tested(html):
     assert "rhyming pairs, share" in measures and "of another sonnet" in twice
     assert len(page.select("figure.frugal svg")) == 2
     text = " ".join(page.get_text(" ").split())
-    assert "python -m frugal_lib sweep controls --profile smoke" in text and "every sampled text is the same" in text
+    assert "python -m frugal_lib sweep what_breaks --profile smoke" in text and "every sampled text is the same" in text
     assert "Copies of held-out sonnets" in text
     assert tables_of(first)[0] == tables[0]
     assert len(first.select("figure.frugal svg")) == 3

@@ -41,7 +41,7 @@ def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
 
     asked = []
     profile = load_profile("micro")
-    records = baseline_plan.baseline(profile, 0, sweep)
+    records = baseline_plan.records(profile, 0, sweep)
     first, second = asked
     assert [record.run for record in records] == first + second
     assert {run.seed for run in second} == {1, 2}
@@ -53,7 +53,7 @@ def test_the_best_setting_of_each_grid_is_repeated_at_the_other_seeds():
 
 
 def test_a_grid_that_failed_is_not_repeated():
-    records = baseline_plan.baseline(
+    records = baseline_plan.records(
         load_profile("micro"),
         0,
         lambda runs: [Record(r, "failed" if r.task == "sst" else "ok", DEV, [], [], {}) for r in runs],

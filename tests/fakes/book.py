@@ -70,7 +70,7 @@ FAKES = {
     "lora": lambda run: fake_lora(run, 3.0),
     "quantization": lambda run: fake_quantized(run, {}, {}),
     "synthetic": lambda run: fake_student(run, {}),
-    "controls": fake_control,
+    "what_breaks": fake_control,
 }
 
 
@@ -78,6 +78,6 @@ def made_of_all_chapters(change=lambda record: record):
     """The records of all chapters, each changed by a test."""
     profile = load_profile("micro")
     return {
-        name: registry.CHAPTERS[name].records(profile, 0, lambda runs, make=make: [change(make(run)) for run in runs])
+        name: registry.plan_of(name).records(profile, 0, lambda runs, make=make: [change(make(run)) for run in runs])
         for name, make in FAKES.items()
     }

@@ -62,7 +62,7 @@ def fake(run, adapter_loss, spread=0.02):
 def results(monkeypatch, adapter_loss, change=lambda record: record):
     """The chapter's results where LoRA has that loss."""
     monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
-    made = lora_plan.chapter(load_profile("micro"), 0, lambda runs: [change(fake(run, adapter_loss)) for run in runs])
+    made = lora_plan.records(load_profile("micro"), 0, lambda runs: [change(fake(run, adapter_loss)) for run in runs])
     return lora_results.lora_results(made)
 
 

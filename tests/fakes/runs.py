@@ -14,7 +14,7 @@ RUN = Run("baseline", "sonnets", "full", "folger", "0123456789ab", seed=0, sampl
 def first_runs(profile: Profile, seed: int = 0) -> list[Run]:
     """The runs chapter 1 asks for before it has seen a record."""
     asked = []
-    baseline_plan.baseline(profile, seed, lambda runs: asked.extend(runs) or [])
+    baseline_plan.records(profile, seed, lambda runs: asked.extend(runs) or [])
     return asked
 
 

@@ -61,7 +61,7 @@ def parts():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats, "crossed_variance", noted)
         names = ("baseline", "lora", "quantization", "synthetic")
-        records = {name: registry.CHAPTERS[name].records(profile, 0, sweep) for name in names}
+        records = {name: registry.plan_of(name).records(profile, 0, sweep) for name in names}
         book, folder = claims.book_of(records), profile.results_folder()
         judged(book)
         sonnets.score_rows(records["baseline"])

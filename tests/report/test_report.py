@@ -34,7 +34,7 @@ from frugal_lib.report.drawing import CAPTIONS
 
 @pytest.fixture
 def records():
-    return baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
+    return baseline_plan.records(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
 
 
 def test_the_best_rate_is_that_of_the_lowest_dev_loss(records):
@@ -104,7 +104,7 @@ def drawn_of_chapter_2(monkeypatch):
 def drawn_of_chapter_3(monkeypatch):
     """How each figure of chapter 3 is drawn."""
     monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
-    made = quantization_plan.chapter(
+    made = quantization_plan.records(
         load_profile("micro"), 0, lambda runs: [fake_quantized(run, {}, {}) for run in runs]
     )
     found = quantization_results.quantization_results(made)
@@ -119,9 +119,9 @@ def drawn_of_chapter_3(monkeypatch):
 def drawn_of_chapters_4_and_5(monkeypatch):
     """The figures of chapters 4 and 5 from made-up records."""
     records = made_of_all_chapters()
-    book, dosed = claims.book_of(records), chapters_what_breaks_contamination.dose_results(records["controls"])
+    book, dosed = claims.book_of(records), chapters_what_breaks_contamination.dose_results(records["what_breaks"])
     rows = sonnets.score_rows(
-        baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
+        baseline_plan.records(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
     )
     return {
         "04_gains": lambda: synthetic_figures.gains_chart(book.synthetic),

@@ -85,7 +85,7 @@ def test_every_run_of_a_plan_has_somebody_who_computes_it(chapter):
         asked.extend(wanted)
         return [runs.read(run, machine.ROOT / "results/micro") for run in wanted]
 
-    chapters_registry.CHAPTERS[chapter].records(load_profile("micro"), 0, sweep)
+    chapters_registry.plan_of(chapter).records(load_profile("micro"), 0, sweep)
     called = []
     for run in asked:
         registry.compute(run, "cpu", spies(called))
@@ -104,7 +104,7 @@ def test_a_run_that_nobody_computes_is_one_sentence():
 def test_runs_on_the_papers_labelled_files_end_well(task, method):
     """The edition of these files is called as that of the paper's own results: `released`."""
     planned = []
-    baseline_plan.baseline(load_profile("micro"), 0, lambda wanted: planned.extend(wanted) or [])
+    baseline_plan.records(load_profile("micro"), 0, lambda wanted: planned.extend(wanted) or [])
     run = next(run for run in planned if (run.task, run.method, run.edition) == (task, method, "released"))
     few = dataclasses.replace(run, train_limit=16, held_out_limit=6, epochs=min(run.epochs, 1))
     record = runs.execute(few, registry.compute, "cpu")

@@ -72,7 +72,7 @@ def sonnet_runs(profile: Profile, seed: int) -> list[Run]:
     return [*tuned, *extra, *(base_run(profile, i) for i in seeds), *floor_runs(profile, seed), about]
 
 
-def baseline(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Chapter 1: floors, grids at the first seed, and the best setting of each method at the other seeds."""
     tasks = ("cfimdb", "quora", "sst")  # long runs first, so that no worker waits at the end
     first = [run for task in tasks for run in labelled_runs(profile, task, seed)] + sonnet_runs(profile, seed)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import product
 
 from frugal_lib.chapters import common
+from frugal_lib.chapters.lora.settings import LoraGrid
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.models.adapt import ALL, ATTENTION
 from frugal_lib.paper import released
-from frugal_lib.profiles import LoraGrid, Profile
+from frugal_lib.profiles import Profile
 
 
 def start(profile: Profile, base: str, seed: int) -> Run:
@@ -86,7 +87,7 @@ def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
     return runs
 
 
-def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """The grids, then what depends on their best points, then the other seeds; and the floor's draws."""
     bases = list(profile.lora.bases)
     floor = replace(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from frugal_lib.chapters.quantization.results import FORMAT_NAMES, Arm, QuantizationResults, gain, gap
+from frugal_lib.chapters.quantization.results import FORMAT_NAMES, FormatArm, QuantizationResults, gain
 from frugal_lib.core import select
 from frugal_lib.models.formats import FORMATS
 from frugal_lib.paper import published
+from frugal_lib.report.arm import gap
 from frugal_lib.report.cells import cell
 from frugal_lib.report.generality import judged_damage
 from frugal_lib.report.verdict import (
@@ -27,12 +28,12 @@ def printed(format: str, column: str) -> float | None:
     return published.value("figure2_quantization", column, format=format)
 
 
-def first_loss(arm: Arm) -> float:
+def first_loss(arm: FormatArm) -> float:
     """Dev loss at the first seed, by which a format is chosen where several could be."""
     return select.badness(arm.records[0])
 
 
-def four_bits(found: QuantizationResults, base: str, method: str) -> list[Arm]:
+def four_bits(found: QuantizationResults, base: str, method: str) -> list[FormatArm]:
     """The INT4 and NF4 arms of one way of training."""
     arms = found.formats(base) if method == "full" else found.qaft(base)
     return [arm for arm in arms if FORMATS[arm.format].bits == 4]

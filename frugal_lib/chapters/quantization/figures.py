@@ -8,10 +8,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.chapters.quantization.results import FORMAT_NAMES, QuantizationResults, gain, gap
+from frugal_lib.chapters.quantization.results import FORMAT_NAMES, QuantizationResults, gain
 from frugal_lib.chapters.quantization.tables import heads, majority_share
 from frugal_lib.core.stats import Interval, mean_interval
 from frugal_lib.paper import published
+from frugal_lib.report.arm import gap
 from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, STYLE, unique_handles
 from frugal_lib.report.generality import MEASURES
 from frugal_lib.report.measures import chrf_matrix

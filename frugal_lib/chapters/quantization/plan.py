@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from frugal_lib.chapters import common
 from frugal_lib.chapters.common import STAND_INS, on_pairs, pair_editions, without_checks
+from frugal_lib.chapters.quantization.settings import QuantizationGrid
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.models import adapt
 from frugal_lib.paper import released
-from frugal_lib.profiles import Profile, QuantizationGrid
+from frugal_lib.profiles import Profile
 
 
 def start(profile: Profile, base: str, seed: int) -> Run:
@@ -75,7 +76,7 @@ def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
     ]
 
 
-def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """What is trained at the first seed; the other seeds; and the first model of each seed in every format."""
     plan = profile.quantization
     seeds = {base: range(seed, seed + grid.seeds) for base, grid in plan.bases.items()}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from frugal_lib.chapters.quantization import plan
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record
-from frugal_lib.core.stats import Interval, mean_interval
+from frugal_lib.core.stats import Interval
 from frugal_lib.models.formats import FORMATS
-from frugal_lib.report.measures import chrf_matrix, loss_matrix, paired
+from frugal_lib.report.arm import Arm, gap
 
 SCALES = {"tensor": "per tensor", "channel": "per channel", "block": "per block"}
 FORMAT_NAMES = {
@@ -28,13 +28,11 @@ METHODS = {"base": "not fine-tuned", "full": "full fine-tuning", "lora": "LoRA",
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A way of making a model: how it was trained and what its weights are stored as. One record a seed."""
+class FormatArm(Arm):
+    """How a model was trained, and what its weights are stored as."""
 
-    base: str
     method: str
     format: str
-    records: tuple[Record, ...]
 
     @property
     def name(self) -> str:
@@ -43,24 +41,12 @@ class Arm:
             return f"{tuned}, then {stored}"
         return tuned if self.format == "fp32" else f"{tuned}, {stored}"
 
-    def nats(self, split: str) -> Interval:
-        """Loss on the true lines 4-14, in nats per token."""
-        return mean_interval(loss_matrix(self.records, split, "tokens"))
-
-    def chrf(self, split: str = "dev") -> Interval:
-        """Corpus chrF over the whole sonnet."""
-        return mean_interval(chrf_matrix(self.records, split, "corpus_chrf"))
-
-    def fact(self, name: str) -> float:
-        """A metric that is the same at every seed, such as bytes."""
-        return self.records[0].metrics[name]
-
 
 @dataclass(frozen=True)
 class QuantizationResults:
     """All that chapter 3 reads: the arms, the floor, the paper's zero-shot answers, what the device could not run."""
 
-    arms: tuple[Arm, ...]
+    arms: tuple[FormatArm, ...]
     floor: Record
     zero_shot: Record
     unsupported: tuple[Record, ...]
@@ -70,43 +56,44 @@ class QuantizationResults:
     def bases(self) -> list[str]:
         return list(dict.fromkeys(arm.base for arm in self.arms))
 
-    def arm(self, base: str, method: str, format: str = "fp32") -> Arm | None:
+    def arm(self, base: str, method: str, format: str = "fp32") -> FormatArm | None:
         """One arm, where it was run."""
         return next((a for a in self.arms if (a.base, a.method, a.format) == (base, method, format)), None)
 
-    def full(self, base: str) -> Arm:
+    def full(self, base: str) -> FormatArm:
         """Full fine-tuning in FP32, which all is compared with."""
         return self.arm(base, "full")
 
-    def untuned(self, base: str) -> Arm:
+    def untuned(self, base: str) -> FormatArm:
         """The base as it is."""
         return self.arm(base, "base")
 
-    def formats(self, base: str) -> list[Arm]:
+    def formats(self, base: str) -> list[FormatArm]:
         """The fully fine-tuned model in every format, widest first."""
         found = {a.format: a for a in self.arms if (a.base, a.method) == (base, "full")}
         return [found[name] for name in FORMATS if name in found]
 
-    def qaft(self, base: str) -> list[Arm]:
+    def qaft(self, base: str) -> list[FormatArm]:
         """QAFT in every format that was trained for, widest first."""
         found = [self.arm(base, "qaft", name) for name in FORMATS]
         return [arm for arm in found if arm]
 
-    def checked(self, base: str) -> list[Arm]:
+    def checked(self, base: str) -> list[FormatArm]:
         """The arms whose generality was checked, from the base to QLoRA."""
         mine = [a for a in self.arms if a.base == base and a.records[0].run.pairs]
         order = list(METHODS)
         return sorted(mine, key=lambda a: (order.index(a.method), list(FORMATS).index(a.format)))
 
 
-def arms_of(records: Sequence[Record]) -> tuple[Arm, ...]:
+def arms_of(records: Sequence[Record]) -> tuple[FormatArm, ...]:
     """Finished records by base, method and format; of several rates the one with the lowest dev loss, first seed."""
     arms = []
     for key, found in plan.by_arm(records).items():
         seed = min(record.run.seed for record in found)
         best = min((r for r in found if r.run.seed == seed), key=select.badness).run
         kept = [r for r in found if r.run == replace(best, seed=r.run.seed)]
-        arms.append(Arm(*key, tuple(sorted(kept, key=lambda r: r.run.seed))))
+        base, method, format = key
+        arms.append(FormatArm(base, tuple(sorted(kept, key=lambda r: r.run.seed)), method, format))
     return tuple(arms)
 
 
@@ -132,11 +119,6 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
             if not found.arm(base, method):
                 raise ValueError(f"{base}, {method}: no run has finished; see the records, then sweep --retry-failed.")
     return found
-
-
-def gap(one: Arm, other: Arm, split: str) -> Interval:
-    """Nats per token of `one` minus those of `other` on the true lines 4-14."""
-    return paired(one.records, other.records, lambda records: loss_matrix(records, split, "tokens"))
 
 
 def gain(found: QuantizationResults, base: str, split: str) -> Interval:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters.quantization.results import FORMAT_NAMES, Arm, QuantizationResults, gap
+from frugal_lib.chapters.quantization.results import FORMAT_NAMES, FormatArm, QuantizationResults
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import balanced_values, mean_interval
 from frugal_lib.models.formats import FORMATS
 from frugal_lib.paper import published
+from frugal_lib.report.arm import gap
 from frugal_lib.report.cells import NONE, cell, megabytes
 from frugal_lib.report.generality import MEASURES, pair_row
 from frugal_lib.report.html import linked, published_link
@@ -109,7 +110,7 @@ def spread(trials: Sequence[float]) -> str:
     return f"{min(trials):,.0f} to {max(trials):,.0f}"
 
 
-def checked(found: QuantizationResults) -> list[Arm]:
+def checked(found: QuantizationResults) -> list[FormatArm]:
     """The arms whose generality was checked, on every base."""
     return [arm for base in found.bases for arm in found.checked(base)]
 
@@ -148,7 +149,7 @@ def balanced(record: Record, task: str) -> np.ndarray:
     return balanced_values(answers == labels, labels)
 
 
-def heads(arm: Arm) -> dict[str, np.ndarray]:
+def heads(arm: FormatArm) -> dict[str, np.ndarray]:
     """What untrained heads make of Quora's pairs, all seeds together: accuracy, and share of pairs called the same."""
     rows = [pair_row(record, "quora") for record in arm.records]
     yes = np.concatenate([row["heads_yes"] for row in rows])

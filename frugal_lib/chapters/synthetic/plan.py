@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from frugal_lib.chapters import common
 from frugal_lib.chapters.common import CLEAN, STRICT, taught
+from frugal_lib.chapters.synthetic.settings import StudentGrid
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.paper import released
-from frugal_lib.profiles import Profile, StudentGrid
+from frugal_lib.profiles import Profile
 from frugal_lib.tasks import students
 from frugal_lib.teachers import by_name
 
@@ -74,7 +75,7 @@ def long_runs(grid: StudentGrid, lessons: Sequence[Run]) -> list[Run]:
     return [taught(run, run.teacher, **settings) for run in largest if run.selection != STRICT]
 
 
-def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """What the teachers wrote, then a student for each of their draws; and the paper's own generations."""
     plan = profile.synthetic
     audits = sweep([audit_run(profile, teacher) for teacher in (*plan.teachers, by_name.SHAKESPEARE)])

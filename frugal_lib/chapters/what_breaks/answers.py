@@ -12,12 +12,12 @@ from frugal_lib.chapters.lora.claims import matches, table3
 from frugal_lib.chapters.lora.results import gain
 from frugal_lib.chapters.lora.results import gap as lora_gap
 from frugal_lib.chapters.quantization.claims import collapses, damages, keeps_quality
-from frugal_lib.chapters.quantization.results import gap as format_gap
 from frugal_lib.chapters.quantization.tables import ALIKE, heads
 from frugal_lib.chapters.synthetic.claims import flash_beats_pro, printed, stronger_is_not_better
 from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.chapters.what_breaks.power import row_named
 from frugal_lib.paper import published
+from frugal_lib.report.arm import gap as format_gap
 from frugal_lib.report.cells import cell
 from frugal_lib.report.verdict import Verdict
 

@@ -11,19 +11,21 @@ from frugal_lib.chapters.synthetic import plan as synthetic_plan
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.profiles import Profile
 
+RECORDS = "controls"  # what the chapter is called in its runs, and so in the names of committed records
+
 
 def sampling_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     """Many samples of each prompt by the base as it is, and by the fully fine-tuned model of chapter 3."""
-    plan, grid = profile.controls, profile.quantization.bases[base]
-    untuned = common.start(profile, seed, "controls", base, plan.samples)
+    plan, grid = profile.what_breaks, profile.quantization.bases[base]
+    untuned = common.start(profile, seed, RECORDS, base, plan.samples)
     full = quantization_plan.tuned(untuned, grid, profile.sonnets.dropout, "full", grid.full_learning_rate)
     return [full, untuned]
 
 
 def dose_run(profile: Profile, base: str, doses: str, seed: int) -> Run:
     """A student of clean lessons of which some have made room for held-out sonnets, trained to the last epoch."""
-    grid = profile.controls.bases[base]
-    start = common.start(profile, seed, "controls", base, grid.samples)
+    grid = profile.what_breaks.bases[base]
+    start = common.start(profile, seed, RECORDS, base, grid.samples)
     names = ("learning_rate", "batch_size", "epochs", "items")
     settings = {name: getattr(grid, name) for name in names} | {"patience": grid.epochs, "keep": "last"}
     run = replace(start, method="full", dropout=profile.sonnets.dropout, **settings)
@@ -32,19 +34,19 @@ def dose_run(profile: Profile, base: str, doses: str, seed: int) -> Run:
 
 def dose_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     """Every pattern of doses at all of its seeds."""
-    patterns = profile.controls.bases[base].doses
+    patterns = profile.what_breaks.bases[base].doses
     return [dose_run(profile, base, doses, i) for doses, count in patterns.items() for i in range(seed, seed + count)]
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
     """Completions that know nothing of the prompt: random lines, and eleven lines on end of another sonnet."""
-    lines = replace(common.floor_run(profile, seed), chapter="controls")
+    lines = replace(common.floor_run(profile, seed), chapter=RECORDS)
     return [lines, replace(lines, method="floor-tail")]
 
 
-def chapter(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Doses first, which take longest, then the samples, then what needs no model."""
-    plan = profile.controls
+    plan = profile.what_breaks
     seeds = range(seed, seed + plan.seeds)
     taught = [run for base in plan.bases for run in dose_runs(profile, base, seed)]
     sampled = [run for base in plan.bases for i in seeds for run in sampling_runs(profile, base, i)]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from frugal_lib.chapters.baseline.sonnets import NAMES, ScoreRow
-from frugal_lib.chapters.quantization.results import gap
 from frugal_lib.chapters.quantization.tables import ALIKE, heads
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
 from frugal_lib.chapters.synthetic.text import copies_sentence
@@ -19,6 +18,7 @@ from frugal_lib.chapters.what_breaks.contamination import DoseResults, came_back
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import detectable_difference, mean_interval, needed_items, sign_flip_p
 from frugal_lib.paper import published
+from frugal_lib.report.arm import gap
 from frugal_lib.report.cells import cell, signed
 from frugal_lib.report.measures import bpc_matrix, loss_matrix
 

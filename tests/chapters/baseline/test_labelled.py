@@ -28,7 +28,7 @@ def fake(run):
 
 @pytest.fixture
 def records():
-    return baseline_plan.baseline(load_profile("micro"), 0, lambda runs: [fake(run) for run in runs])
+    return baseline_plan.records(load_profile("micro"), 0, lambda runs: [fake(run) for run in runs])
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def asked(monkeypatch):
         stages.append(wanted)
         return [fake(run) for run in wanted]
 
-    records = lora_plan.chapter(load_profile("micro"), 0, sweep)
+    records = lora_plan.records(load_profile("micro"), 0, sweep)
     return stages, records
 
 

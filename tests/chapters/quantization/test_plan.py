@@ -27,7 +27,7 @@ def asked_by(profile, edition, monkeypatch):
         stages.append(wanted)
         return [fake(run) for run in wanted]
 
-    return stages, quantization_plan.chapter(load_profile(profile), 0, sweep)
+    return stages, quantization_plan.records(load_profile(profile), 0, sweep)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_runs_for_the_spot_check_have_no_say_in_which_rate_is_repeated(monke
         badness = {run: 1.0 if run.edition == "public-domain" else 2.0 + run.learning_rate for run in runs}
         return [Record(run, "ok", {"dev_nll": badness[run]}, [], [], {}) for run in runs]
 
-    quantization_plan.chapter(load_profile("micro"), 0, sweep)
+    quantization_plan.records(load_profile("micro"), 0, sweep)
     assert {run.edition for run in stages[1]} == {"folger"}
 
 

@@ -28,7 +28,7 @@ def results(monkeypatch):
         def sweep(runs):
             return [change(fake(run, dict(extra), dict(damage))) for run in runs]
 
-        return quantization_results.quantization_results(quantization_plan.chapter(load_profile("micro"), 0, sweep))
+        return quantization_results.quantization_results(quantization_plan.records(load_profile("micro"), 0, sweep))
 
     return make
 

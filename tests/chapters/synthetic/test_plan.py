@@ -19,7 +19,7 @@ def asked(monkeypatch):
         stages.append(runs)
         return [audit(run) if run.method == "audit" else Record(run, "ok", {}, [], [], {}) for run in runs]
 
-    synthetic_plan.chapter(load_profile("micro"), 0, sweep)
+    synthetic_plan.records(load_profile("micro"), 0, sweep)
     return stages
 
 

@@ -25,7 +25,7 @@ def results(monkeypatch):
         def sweep(runs):
             return [fake(run, dict(extra)) for run in runs if not drop(run)]
 
-        return synthetic_results.synthetic_results(synthetic_plan.chapter(load_profile("micro"), 0, sweep))
+        return synthetic_results.synthetic_results(synthetic_plan.records(load_profile("micro"), 0, sweep))
 
     return make
 

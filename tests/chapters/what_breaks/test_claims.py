@@ -73,13 +73,13 @@ def test_the_floors_chart_has_every_score(records):
 def test_controls_are_tables_of_numbers(records):
     found = records()
     book = claims.book_of(found)
-    assert set(power.metric_table(found["controls"]).index) == set(METRICS)
+    assert set(power.metric_table(found["what_breaks"]).index) == set(METRICS)
     assert len(power.power_table(book)) == len(paper_differences()) == 6
     assert len(power.release_table(book)) == 3
 
 
 def test_a_measure_that_shakespeare_cannot_be_told_by_says_so(records):
-    table = power.metric_table(records()["controls"])
+    table = power.metric_table(records()["what_breaks"])
     for other in ("random lines", "Shakespeare's lines of another sonnet"):
         assert table.loc["nats per token", f"tuned − {other}"] == "–"
         assert table.loc["chrF, whole sonnet", f"tuned − {other}"].startswith("−")
@@ -88,7 +88,7 @@ def test_a_measure_that_shakespeare_cannot_be_told_by_says_so(records):
 def test_the_first_page_says_what_copies_bring_back(records):
     found = records()
     book, rows = claims.book_of(found), sonnets.score_rows(found["baseline"])
-    text = power.takeaways(book, rows, contamination.dose_results(found["controls"]))
+    text = power.takeaways(book, rows, contamination.dose_results(found["what_breaks"]))
     assert "1,761 sonnets" in text or "sonnets, and there are twelve" in text
     assert text.count("\n- **") == 4
 

@@ -12,13 +12,13 @@ from frugal_lib.profiles import load_profile
 def asked(monkeypatch):
     monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
     stages = []
-    what_breaks_plan.chapter(load_profile("micro"), 0, lambda runs: stages.append(runs) or [])
+    what_breaks_plan.records(load_profile("micro"), 0, lambda runs: stages.append(runs) or [])
     (runs,) = stages
     return runs
 
 
 def test_both_bases_have_every_dose_on_every_sonnet(asked):
-    plan = load_profile("micro").controls
+    plan = load_profile("micro").what_breaks
     for base, grid in plan.bases.items():
         found = {}
         for run in asked:
@@ -39,7 +39,7 @@ def test_two_doses_of_a_seed_differ_in_nothing_else(asked):
 
 def test_there_are_twenty_samples_at_three_seeds_trained_as_in_chapter_3(asked):
     profile = load_profile("micro")
-    for base in profile.controls.bases:
+    for base in profile.what_breaks.bases:
         for method in ("base", "full"):
             found = [run for run in asked if (run.base, run.method, run.teacher) == (base, method, "")]
             assert {run.seed for run in found} == {0, 1, 2} and {run.samples for run in found} == {20}
@@ -50,7 +50,7 @@ def test_there_are_twenty_samples_at_three_seeds_trained_as_in_chapter_3(asked):
 
 
 def test_the_spot_check_has_copies_in_its_lessons_and_runs_anywhere(asked):
-    spot = registry.CHAPTERS["controls"].spot_run(asked)
+    spot = registry.plan_of("what_breaks").spot_run(asked)
     assert spot.doses == "8x1" and spot.base == "nano" and spot.seed == 0
     twin, short = [run for run in asked if (run.edition, run.teacher) == ("public-domain", "offline")]
     assert twin.doses == short.doses == "8x1" and short.items < twin.items
@@ -60,7 +60,7 @@ def test_a_profile_with_doses_that_cannot_be_read_says_so(tmp_path):
     text = (profiles.FOLDER / "smoke.yaml").read_text(encoding="utf-8").replace("2x1+8x1: 2", "2-1: 2")
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(profiles.ProfileError, match=r"controls\.bases\.nano\.doses.*should match pattern"):
+    with pytest.raises(profiles.ProfileError, match=r"what_breaks\.bases\.nano\.doses.*should match pattern"):
         load_profile(str(path))
 
 

@@ -20,7 +20,7 @@ def records(monkeypatch):
 
 @pytest.fixture
 def dosed(records):
-    return contamination.dose_results(records["controls"])
+    return contamination.dose_results(records["what_breaks"])
 
 
 def test_effects_are_those_that_were_put_in(dosed):
@@ -67,7 +67,7 @@ def test_the_page_says_where_the_released_file_lies(records, dosed):
 
 
 def test_a_profile_without_doses_has_no_table(records):
-    empty = contamination.dose_results([r for r in records["controls"] if not r.run.teacher])
+    empty = contamination.dose_results([r for r in records["what_breaks"] if not r.run.teacher])
     assert contamination.dose_table(empty, "x").empty and contamination.number_table(empty, "x").empty
     assert contamination.dose_sentence(empty) == "No dose was run." and contamination.dose_how(empty) == ""
 
@@ -81,15 +81,15 @@ def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
 
 
 def test_samples_are_counted_by_seed_sonnet_and_sample(records):
-    found = chance.sampled(records["controls"])
+    found = chance.sampled(records["what_breaks"])
     assert set(found) == {(base, method) for base in ("micro", "nano") for method in ("base", "full")}
     assert chance.cube(found["micro", "full"], "dev", "chrf").shape == (3, 12, 2)
-    assert len(chance.variance_table(records["controls"], "results/micro")) == 4
+    assert len(chance.variance_table(records["what_breaks"], "results/micro")) == 4
 
 
 def test_luck_is_the_best_of_many_draws_of_the_same(records):
     book = claims.book_of(records)
-    table = chance.luck_table(book, records["controls"])
+    table = chance.luck_table(book, records["what_breaks"])
     lines = table.loc["random lines"]
     first, best = (float(lines[f"best of {trials}"].split()[0]) for trials in (1, 30))
     assert best >= first
@@ -125,7 +125,7 @@ def test_a_figure_agrees_within_its_spread_and_else_says_why():
 
 def test_figures_measured_twice_are_both_shown(records):
     rows = sonnets.score_rows(records["baseline"])
-    table = first_measurement.check_table(claims.book_of(records), rows, records["controls"])
+    table = first_measurement.check_table(claims.book_of(records), rows, records["what_breaks"])
     assert table.loc["dev chrF, random training lines", "first measured"] == "42 ± 0.3"
     assert table.loc["dev chrF, random training lines", "this book"].startswith("42")
 
@@ -138,9 +138,9 @@ def test_the_committed_records_agree_with_the_first_measurement_or_say_why():
     def sweep(wanted):
         return [record for run in wanted if (record := core_runs.read(run, profile.results_folder()))]
 
-    found = {name: chapter.records(profile, 0, sweep) for name, chapter in registry.CHAPTERS.items()}
+    found = {name: registry.plan_of(name).records(profile, 0, sweep) for name in registry.CHAPTERS}
     table = first_measurement.check_table(
-        claims.book_of(found), sonnets.score_rows(found["baseline"]), found["controls"]
+        claims.book_of(found), sonnets.score_rows(found["baseline"]), found["what_breaks"]
     )
     assert len(table) == len(first_measurement.CHECKS)
     assert not [line for line in table.agree if line == "no"]

@@ -1,0 +1,42 @@
+"""What a profile sets of chapter 3."""
+
+from __future__ import annotations
+
+from frugal_lib.core.validated import STRICT, checked
+
+
+@checked(frozen=True, config=STRICT)
+class QuantizationGrid:
+    """Chapter 3 on one base: how full fine-tuning, LoRA and QLoRA, and QAFT are trained, at `seeds` seeds.
+
+    QAFT is run at each of its rates at the first seed, and at the best of them at the others.
+    """
+
+    full_learning_rate: float
+    lora_learning_rate: float
+    qaft_learning_rates: tuple[float, ...]
+    rank: int
+    alpha: float
+    batch_size: int
+    epochs: int
+    patience: int
+    seeds: int
+    samples: int
+
+
+@checked(frozen=True, config=STRICT)
+class Settings:
+    """Chapter 3: a grid for each base, and the formats, which are keys of `quantize.FORMATS`.
+
+    `formats` are those that the fully fine-tuned model is put into; of `checked_formats` of them the
+    generality is checked too. `qaft_formats` are trained for. `pairs` is the number of pairs of each
+    set, to train a probe on and to ask about. `speed_tokens` are generated where speed is measured.
+    """
+
+    bases: dict[str, QuantizationGrid]
+    formats: tuple[str, ...]
+    checked_formats: tuple[str, ...]
+    qaft_formats: tuple[str, ...]
+    pairs: int
+    speed_tokens: int
+    speed_rounds: int

@@ -1,0 +1,39 @@
+"""What a profile sets of chapter 4."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from frugal_lib.core.validated import STRICT, checked
+
+
+@checked(frozen=True, config=STRICT)
+class StudentGrid:
+    """Chapter 4 on one base: students of `items` sonnets of each teacher, at `seeds` seeds.
+
+    Each may take `max_steps` steps, whatever it reads, and is judged every `judge_steps`.
+    `strict_teachers` have a student of `strict_items` sonnets of strict form too. Those of
+    `long_teachers` are also trained for `long_epochs` without early stopping.
+    """
+
+    items: tuple[int, ...]
+    learning_rate: float
+    batch_size: int
+    max_steps: int
+    patience: int
+    judge_steps: int
+    seeds: int
+    samples: int
+    strict_teachers: tuple[str, ...] = ()
+    strict_items: int = 0
+    long_teachers: tuple[str, ...] = ()
+    long_learning_rate: float = 0.0
+    long_epochs: int = 0
+
+
+@checked(frozen=True, config=STRICT)
+class Settings:
+    """Chapter 4: the teachers, and a grid of students for each base."""
+
+    teachers: tuple[Literal["flash-lite", "flash", "pro", "human", "offline"], ...]
+    bases: dict[str, StudentGrid]

@@ -1,0 +1,35 @@
+"""What a profile sets of chapter 5."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from frugal_lib.core.validated import DOSES, STRICT, checked
+
+
+@checked(frozen=True, config=STRICT)
+class DoseGrid:
+    """Chapter 5 on one base: students whose clean lessons hold held-out sonnets on purpose.
+
+    `doses` are patterns of copies x sonnets (`tasks.contamination`), each with its number of seeds; the lessons are
+    `items` sonnets of `teacher`, and the last epoch is kept.
+    """
+
+    teacher: Literal["flash-lite", "offline"]
+    items: int
+    doses: dict[Annotated[str, Field(pattern=rf"^{DOSES}$")], int]
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    samples: int
+
+
+@checked(frozen=True, config=STRICT)
+class Settings:
+    """Chapter 5: `samples` of each prompt at `seeds` seeds, to see how far chance moves a score; and doses by base."""
+
+    samples: int
+    seeds: int
+    bases: dict[str, DoseGrid]
