@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from fakes import ENVIRONMENT
+from matplotlib.text import Text
 from sklearn.metrics import balanced_accuracy_score
 
 from frugal_lib import quantization, report
 from frugal_lib.profiles import load_profile
 from frugal_lib.report.quantization import MEASURES, pair_row
+from frugal_lib.report.quantization_figures import PLAIN, TRAINED
 from frugal_lib.report.quantization_tables import balanced as balanced_accuracy
 from frugal_lib.report.quantization_tables import head_table
 from frugal_lib.report.quantization_verdicts import all_damage, damage_words
@@ -210,8 +212,30 @@ def test_the_chapter_renders_without_a_format_that_failed(results):
     found = results(change=change)
     assert "FP8 (torchao)" not in report.format_table(found, "results/micro").loc["micro"].set_index("format").index
     assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
-    for draw in (report.sizes_and_scores, report.loss_by_format, report.zero_shot_bars, report.generality_chart):
-        assert draw(found)
+    lost = {"FP8 (torchao)", "NF4 (bitsandbytes)"}
+    for draw, words in (
+        (report.sizes_and_scores, lost),
+        (report.loss_by_format, lost | {"QLoRA"}),
+        (report.zero_shot_bars, set()),
+        (report.generality_chart, {"QLoRA, NF4 (bitsandbytes)"}),
+    ):
+        assert words_in(draw(results())) - words_in(draw(found)) == words
+
+
+def words_in(figure):
+    """Every word that a figure shows."""
+    return {text.get_text() for text in figure.findobj(Text)} - {""}
+
+
+@pytest.mark.parametrize(("method", "colour"), [("full", PLAIN), ("qaft", TRAINED)])
+def test_the_loss_of_every_format_is_a_point_of_the_figure_where_the_record_has_it(results, method, colour):
+    """INT4 per channel is given a loss that no other point has."""
+    lines = [
+        line for axes in report.loss_by_format(results([((method, "int4-channel"), 0.35)])).axes for line in axes.lines
+    ]
+    heights = [line.get_ydata()[0] for line in lines if line.get_color() == colour and len(line.get_ydata()) == 1]
+    expected = {"full": 0.6 + 0.35, "qaft": 0.35}[method]
+    assert sum(height == pytest.approx(expected, abs=0.01) for height in heights) == 2  # on both bases
 
 
 def test_without_full_fine_tuning_there_is_one_sentence(results):
