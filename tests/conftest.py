@@ -10,12 +10,13 @@ import os
 import shutil
 from pathlib import Path
 
-from fakes.project import ROOT, make
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what a test starts
+# Before torch is loaded, here and in what a test starts: one thread, and where a test asks for two they do not spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 import yaml
+from fakes.project import ROOT, make
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from frugal_lib.data import sonnets as sonnet_data

@@ -5,7 +5,7 @@ from fakes.runs import first_runs
 
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.baseline import plan as baseline_plan
-from frugal_lib.core import fetch, select
+from frugal_lib.core import fetch, runs, select
 from frugal_lib.core.runs import Record
 from frugal_lib.models import bases
 from frugal_lib.profiles import load_profile
@@ -96,7 +96,8 @@ def test_a_published_chapter_has_a_spot_check_of_seconds_that_every_machine_can_
     monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "public-domain")
     monkeypatch.setattr("frugal_lib.core.runs.execute", lambda run, compute, device: run)
     folder = load_profile("micro").results_folder()
-    records = [Record.from_json(path.read_text()) for path in sorted((folder / chapter).glob("*.json"))]
+    plan = registry.plan_of(chapter)
+    records = plan.records(load_profile("micro"), 0, lambda wanted: [runs.read(run, folder) for run in wanted])
     then, now = registry.spot_check(chapter, records, "cpu")
     assert then.run == now and then.run.learning_rate and then.environment["seconds"] <= 15
 

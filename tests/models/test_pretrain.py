@@ -43,19 +43,20 @@ def same(one, other):
     return one == other
 
 
+@pytest.mark.slow
 def test_a_training_killed_at_a_random_moment_ends_in_the_same_weights_to_the_bit(corpus, tmp_path):
-    """Slow because three processes import torch and train for 2,000 steps between them, twice."""
-    tokens = 64 * 2000
+    """Slow because three processes import torch and train 2,000 steps in all."""
+    tokens = 64 * 1000
     subprocess.run(command(corpus, tmp_path / "whole", tmp_path / "out1", tokens), check=True, capture_output=True)
     broken = command(corpus, tmp_path / "broken", tmp_path / "out2", tokens)
     with subprocess.Popen(broken, stdout=subprocess.PIPE, text=True) as victim:
-        for _ in range(random.randint(1, 10)):  # of twenty checkpoints, each a line
+        for _ in range(random.randint(1, 5)):  # of ten checkpoints, each a line
             assert victim.stdout.readline()
         time.sleep(random.uniform(0, 0.1))  # somewhere behind it, or while the next one is written
         victim.kill()
     assert victim.returncode == -signal.SIGKILL, "the training ended before it was killed"
     killed_at = last_checkpoint(tmp_path / "broken")["state"]["step"]
-    assert 100 <= killed_at < 2000
+    assert 100 <= killed_at < 1000
     subprocess.run(broken, check=True, capture_output=True)
     whole, resumed = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "broken")
     for part in ("model", "optimizers"):

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from fakes.quantization import fake
 from fakes.records import ENVIRONMENT
+from matplotlib.text import Text
 from sklearn.metrics import balanced_accuracy_score
 
-from frugal_lib.chapters.quantization import claims, figures, tables, text
+from frugal_lib.chapters.quantization import claims, figures, tables
 from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.quantization import results as quantization_results
+from frugal_lib.chapters.quantization import text as quantization_text
+from frugal_lib.chapters.quantization.figures import PLAIN, TRAINED
 from frugal_lib.chapters.quantization.tables import balanced as balanced_accuracy
 from frugal_lib.chapters.quantization.tables import head_table
 from frugal_lib.core.runs import Record
@@ -138,7 +141,7 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
     row = head_table(results()).loc["micro"].iloc[1]
     assert row["give one answer to 99 % of pairs"] == "75 %"
     assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
-    sentence = text.zero_shot_sentence(results())
+    sentence = quantization_text.zero_shot_sentence(results())
     assert (
         "75 % of 12 untrained heads" in sentence
         and "0.6317" in sentence
@@ -147,9 +150,9 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
 
 
 def test_what_the_device_could_not_run_is_said_once(results):
-    assert text.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
+    assert quantization_text.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
     rid = dataclasses.replace(results(), unsupported=())
-    assert "could run every format" in text.unsupported_sentence(rid)
+    assert "could run every format" in quantization_text.unsupported_sentence(rid)
 
 
 def test_the_chapter_renders_without_a_format_that_failed(results):
@@ -159,8 +162,30 @@ def test_the_chapter_renders_without_a_format_that_failed(results):
     found = results(change=change)
     assert "FP8 (torchao)" not in tables.format_table(found, "results/micro").loc["micro"].set_index("format").index
     assert words_of(found, "FP8") == {} and words_of(found, "INT4 needs QAFT") == both("supported")
-    for draw in (figures.sizes_and_scores, figures.loss_by_format, figures.zero_shot_bars, figures.generality_chart):
-        assert draw(found)
+    lost = {"FP8 (torchao)", "NF4 (bitsandbytes)"}
+    for draw, words in (
+        (figures.sizes_and_scores, lost),
+        (figures.loss_by_format, lost | {"QLoRA"}),
+        (figures.zero_shot_bars, set()),
+        (figures.generality_chart, {"QLoRA, NF4 (bitsandbytes)"}),
+    ):
+        assert words_in(draw(results())) - words_in(draw(found)) == words
+
+
+def words_in(figure):
+    """Every word that a figure shows."""
+    return {text.get_text() for text in figure.findobj(Text)} - {""}
+
+
+@pytest.mark.parametrize(("method", "colour"), [("full", PLAIN), ("qaft", TRAINED)])
+def test_the_loss_of_every_format_is_a_point_of_the_figure_where_the_record_has_it(results, method, colour):
+    """INT4 per channel is given a loss that no other point has."""
+    lines = [
+        line for axes in figures.loss_by_format(results([((method, "int4-channel"), 0.35)])).axes for line in axes.lines
+    ]
+    heights = [line.get_ydata()[0] for line in lines if line.get_color() == colour and len(line.get_ydata()) == 1]
+    expected = {"full": 0.6 + 0.35, "qaft": 0.35}[method]
+    assert sum(height == pytest.approx(expected, abs=0.01) for height in heights) == 2  # on both bases
 
 
 def test_without_full_fine_tuning_there_is_one_sentence(results):
@@ -191,11 +216,11 @@ def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
     )
     assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
     assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
-    sentence = text.speed_sentence([record])
+    sentence = quantization_text.speed_sentence([record])
     assert (
         "times on a CPU" in sentence
         and "0.50 (BF16) to 0.50 (BF16) times" in sentence
         and "2.00 times apart" in sentence
     )
     on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
-    assert "times on a GPU" in text.speed_sentence([on_gpu])
+    assert "times on a GPU" in quantization_text.speed_sentence([on_gpu])

@@ -85,12 +85,48 @@ def test_a_measure_that_shakespeare_cannot_be_told_by_says_so(records):
         assert table.loc["chrF, whole sonnet", f"tuned − {other}"].startswith("−")
 
 
+def takeaways(found):
+    return power.takeaways(
+        claims.book_of(found), sonnets.score_rows(found["baseline"]), contamination.dose_results(found["what_breaks"])
+    )
+
+
 def test_the_first_page_says_what_copies_bring_back(records):
-    found = records()
-    book, rows = claims.book_of(found), sonnets.score_rows(found["baseline"])
-    text = power.takeaways(book, rows, contamination.dose_results(found["what_breaks"]))
-    assert "1,761 sonnets" in text or "sonnets, and there are twelve" in text
-    assert text.count("\n- **") == 4
+    """A copy in the made-up records is worth a line and 2 chrF; one that is worth nothing brings nothing back."""
+
+    def worthless(record):
+        if not record.run.doses:
+            return record
+        rows = [row | {"verbatim": 0, "chrf": 40} if row["kind"] == "completion" else row for row in record.examples]
+        return dataclasses.replace(record, examples=rows)
+
+    assert "With 8 copies of a sonnet in 250 lessons, `micro` writes 8 of its 11 lines word for word" in takeaways(
+        records()
+    )
+    assert "its chrF is 56 instead of 40." in takeaways(records())
+    assert "`micro` writes 0 of its 11 lines word for word and its chrF is 40 instead of 40." in takeaways(
+        records(worthless)
+    )
+
+
+def test_the_first_page_says_how_many_sonnets_the_papers_difference_would_take(records, monkeypatch):
+    """Ten times as large a spread: (1.96 + 0.84)² · 10² = 785, and two more since the spread is estimated."""
+    assert next(iter(paper_differences().values())) == pytest.approx(0.184)
+    monkeypatch.setattr("frugal_lib.chapters.what_breaks.power.release_spread", lambda book: 1.84)
+    assert "is +0.18 chrF: to find it, were it real, takes 787 sonnets, and there are twelve." in takeaways(records())
+
+
+def test_every_takeaway_has_its_number(records):
+    text = takeaways(records())
+    for said in (
+        "Eleven random lines reach a chrF of 42.00",
+        "full fine-tuning 39.00",
+        "INT4, per tensor +2.000",
+        "NF4 (bitsandbytes) +0.300",
+        "Of untrained heads, 75 % give at least 99 % of the pairs the same answer",
+        "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)",
+    ):
+        assert said in text
 
 
 def test_the_first_page_answers_the_three_takeaways_with_verdicts_from_records(records):
