@@ -3,8 +3,9 @@
 PROFILE ?= micro
 PYTHON ?= python3
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-# Chapters are built side by side, each on its share of the cores; on a GPU one after the other.
-JOBS ?= $(if $(filter paper,$(PROFILE)),1,$(CORES))
+# Chapters are built side by side, each on its share of the cores; on a GPU one after the other. So are several goals:
+# in `make clean book` the first is to be done before the second begins.
+JOBS ?= $(if $(or $(filter paper,$(PROFILE)),$(word 2,$(MAKECMDGOALS))),1,$(CORES))
 MAKEFLAGS += -j$(JOBS)
 BIN := .venv/bin
 BUILD := _build/$(PROFILE)
