@@ -52,8 +52,8 @@ def audit(
 ) -> None:
     """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
     from frugal_lib.core.fetch import DataError
+    from frugal_lib.data.overlap import MOSTLY, NEAR, summary
     from frugal_lib.data.text_files import read_texts
-    from frugal_lib.metrics.overlap import MOSTLY, NEAR, summary
 
     try:
         found = summary(list(read_texts(synthetic).values()), read_texts(against))

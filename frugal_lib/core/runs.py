@@ -20,7 +20,6 @@ from joblib import Parallel, cpu_count, delayed
 
 from frugal_lib.core import machine
 from frugal_lib.core.fetch import DataError
-from frugal_lib.models.train import Diverged
 
 
 @dataclass(frozen=True)
@@ -135,6 +134,14 @@ class Record:
         """The record in `text`; a `ValueError`, `TypeError` or `KeyError` where it is none."""
         content = json.loads(text)
         return cls(**(content | {"run": Run(**content["run"])}))
+
+
+class Diverged(Exception):
+    """The loss became infinite or not a number; `history` holds the epochs before."""
+
+    def __init__(self, history: list[dict]):
+        super().__init__(f"the loss was no longer finite after {len(history)} epochs")
+        self.history = history
 
 
 Sweep = Callable[[list[Run]], list[Record]]

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from frugal_lib.core.fetch import read_text
+from frugal_lib.data.overlap import Held, find_overlaps
 from frugal_lib.data.sonnets import available_edition, load_sonnets, public_domain
-from frugal_lib.metrics.overlap import Held, find_overlaps
 
 END = "<|endoftext|>"
 

@@ -17,6 +17,8 @@ from transformers import (
     TrainingArguments,
 )
 
+from frugal_lib.core.runs import Diverged
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -54,14 +56,6 @@ class Objective:
     judge: Callable[[nn.Module], dict[str, float]]
     badness: Callable[[dict[str, float]], float] = lambda metrics: metrics["dev_loss"]
     by_length: bool = False
-
-
-class Diverged(Exception):
-    """The loss became infinite or not a number; `history` holds the epochs before."""
-
-    def __init__(self, history: list[dict]):
-        super().__init__(f"the loss was no longer finite after {len(history)} epochs")
-        self.history = history
 
 
 class JudgedTrainer(Trainer):

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from frugal_lib.core.runs import Run
 from frugal_lib.core.validated import DOSES
+from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import Sonnet
-from frugal_lib.metrics.overlap import folded
 from frugal_lib.models import generate
 
 

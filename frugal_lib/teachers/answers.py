@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from frugal_lib.core.fetch import DataError
-from frugal_lib.metrics.overlap import words
+from frugal_lib.data.overlap import words
 from frugal_lib.teachers.prompt import parse
 
 

@@ -3,9 +3,10 @@ import copy
 import pytest
 import torch
 
+from frugal_lib.core.runs import Diverged
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import train
-from frugal_lib.models.train import Diverged, Objective, Schedule
+from frugal_lib.models.train import Objective, Schedule
 
 TEXTS = ["the rose is red\nthe violet is blue", "sugar is sweet", "and so art thou, my love, and so art thou"]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from frugal_lib.core import fetch
-from frugal_lib.metrics.overlap import Held, Targets, find_overlaps, first_of_each, summary
+from frugal_lib.data.overlap import Held, Targets, find_overlaps, first_of_each, summary
 from frugal_lib.teachers.on_file import SOURCES, path_of, poems
 
 LINE = "When forty winters shall besiege thy brow,"
