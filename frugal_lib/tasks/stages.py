@@ -8,7 +8,6 @@ to ask about) it leaves as it is.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from frugal_lib.core import fetch, machine
+from frugal_lib.core.files import replacing
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import sonnets
 from frugal_lib.data.sonnets import Sonnet
@@ -111,14 +111,12 @@ def trained_once(work: Work) -> None:
 
 
 def keep(work: Work, path: Path) -> None:
-    """Write a model to a temporary file in the folder of `path`, then rename it; what other code trained goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
+    """Write a model with its history; what other code trained of the same run goes."""
     facts = json.dumps({"history": work.history, "facts": work.metrics})
-    save_model(work.model, str(temporary), {"trained": facts})
-    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
-        old.unlink(missing_ok=True)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_model(work.model, str(temporary), {"trained": facts})
+        for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
+            old.unlink(missing_ok=True)
 
 
 def checkpoint(run: Run) -> Path:
