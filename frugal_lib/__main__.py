@@ -137,7 +137,7 @@ def pretrain(
     tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to train on; default: the recipe's.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Another FIELD=VALUE of the recipe.")] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile/--no-compile", help="torch.compile; wants a C++ compiler.")
+        bool, typer.Option("--compile/--no-compile", help="torch.compile; needs a C++ compiler.")
     ] = True,
     work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: the cache.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,

@@ -117,7 +117,7 @@ def runs(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def all_words(text: str) -> list[str]:
-    """The folded words of a text, line ends not minded."""
+    """The folded words of a text, across line ends."""
     return [word for line in text.splitlines() for word in folded(line)]
 
 

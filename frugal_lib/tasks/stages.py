@@ -35,7 +35,7 @@ class Work:
     tokenizer: object
     training: Sequence[Sonnet]
     held_out: Mapping[str, Sequence[Sonnet]]
-    lessons: int = 0  # how many of `training` are not Shakespeare's
+    synthetic: int = 0  # how many of `training` are a teacher's
     model: nn.Module | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     examples: list[dict] = field(default_factory=list)
@@ -73,11 +73,9 @@ def with_teacher(work: Work) -> None:
     if not work.run.items:
         return
     written, chosen = students.chosen(work.run)
-    lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
-    lessons = contamination.contaminated(
-        lessons, work.held_out["dev"], contamination.deal(work.run, work.held_out["dev"])
-    )
-    work.training, work.lessons = [*work.training, *lessons], len(lessons)
+    added = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
+    added = contamination.contaminated(added, work.held_out["dev"], contamination.deal(work.run, work.held_out["dev"]))
+    work.training, work.synthetic = [*work.training, *added], len(added)
     work.metrics |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
 
 
@@ -90,7 +88,7 @@ def trained(work: Work) -> None:
         work.model = adapt.adapt(work.model, run)
         work.metrics["trainable_parameters"] = adapt.trainable_parameters(work.model)
         work.history, work.metrics["train_seconds"] = completion.fine_tune(
-            run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.lessons > 0
+            run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.synthetic > 0
         )
         work.metrics["saved_bytes"] = adapt.saved_bytes(work.model)
 
@@ -156,7 +154,7 @@ def elsewhere(work: Work) -> None:
 
 def copies(work: Work) -> None:
     """Evaluation: how many lines of a student's completions are the true ones, beside the copies it was given."""
-    if work.lessons:
+    if work.synthetic:
         dealt = contamination.deal(work.run, work.held_out["dev"])
         work.examples = contamination.marked(work.examples, work.held_out, dealt)
 

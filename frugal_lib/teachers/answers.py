@@ -77,7 +77,7 @@ class Answers:
         write_text(self.path.with_suffix(".rejected.jsonl"), text)
 
     def _load(self) -> None:
-        """Count what the log holds, from nothing; a last line that was cut off in writing is removed."""
+        """Count what the log holds, from scratch; a last line that was cut off in writing is removed."""
         self._clear()
         content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
