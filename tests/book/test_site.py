@@ -1,4 +1,4 @@
-"""The built site: every page is there, executed, without errors, and complete without a network."""
+"""The built site: every page is there, executed, without errors, and complete without a network; a failed cell."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
+import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -15,7 +16,7 @@ from fakes.project import ROOT, make
 from frugal_lib.chapters.registry import CHAPTERS as SWEEPS
 from frugal_lib.report.drawing import CAPTIONS
 
-pytestmark = pytest.mark.xdist_group("book")
+pytestmark = pytest.mark.slow  # the book is built first, which takes minutes
 PAGES = ["index", *sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.py"))]
 CHAPTERS = PAGES[1:]
 
@@ -263,6 +264,27 @@ def test_a_second_build_does_nothing(smoke_book):
     done = make(smoke_book, "book", "PROFILE=smoke")
     assert done.returncode == 0, done.stderr
     assert files() == before
+
+
+def test_a_failing_cell_fails_the_build_and_keeps_the_notebook_for_reading(smoke_book, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(smoke_book, broken, symlinks=True)
+    path = broken / "book" / "01_baseline.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [
+        *[c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])],
+        nbformat.v4.new_code_cell("print('so far so good')"),
+        nbformat.v4.new_code_cell("1 / 0"),
+    ]
+    nbformat.write(notebook, path)
+    site = (broken / "_build/html/book/01_baseline.html").read_bytes()
+    for _ in range(2):  # a second try must not take the failed notebook for a finished one
+        done = make(broken, "book", "PROFILE=smoke")
+        assert done.returncode != 0
+        assert "a cell failed; read _build/smoke/executed/01_baseline.failed.ipynb" in done.stderr
+    kept = (broken / "_build/smoke/executed/01_baseline.failed.ipynb").read_text()
+    assert "so far so good" in kept and "ZeroDivisionError" in kept
+    assert (broken / "_build/html/book/01_baseline.html").read_bytes() == site
 
 
 BROWSER = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
