@@ -109,8 +109,8 @@ def draw_curves(
 
 
 def accuracy_chart(rows: Sequence[LabelledRow]) -> Figure:
-    """Accuracy of every method, a panel a task; the paper's values and the majority class drawn in."""
-    names = list(METHODS.values())
+    """Accuracy of every method, one panel per task; the paper's values and the majority class drawn in."""
+    names, legend = list(METHODS.values()), {}
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(1, len(TASKS), figsize=(9.5, 3.2), sharey=True)
         for axes, task in zip(panels, TASKS, strict=True):
@@ -119,18 +119,12 @@ def accuracy_chart(rows: Sequence[LabelledRow]) -> Figure:
                 draw_accuracy(axes, row, names.index(METHODS[row.method]))
             axes.set_title(chosen[0].data, loc="left", fontsize=10)
             axes.set_xlabel("accuracy")
+            legend |= dict(zip(*reversed(unique_handles(axes)), strict=True))
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(-0.6, len(names) - 0.4)
-        handles = dict(zip(*reversed(all_handles(panels)), strict=True))
-        figure.legend(handles.values(), handles, loc="outside upper left", ncols=4)
+        figure.legend(legend.values(), legend, loc="outside upper left", ncols=4)
         figure.set_layout_engine("constrained")
     return figure
-
-
-def all_handles(panels: Sequence[Axes]) -> tuple[list, list[str]]:
-    """Legend handles and labels of several panels, one after the other."""
-    found = [unique_handles(axes) for axes in panels]
-    return [h for handles, _ in found for h in handles], [name for _, labels in found for name in labels]
 
 
 def draw_accuracy(axes: Axes, row: LabelledRow, y: int) -> None:
@@ -157,7 +151,7 @@ def data_chart(records: Sequence[Record], task: str) -> Figure:
 
 
 def draw_sizes(axes: Axes, record: Record) -> None:
-    """A bar a split, its height written on it."""
+    """One bar per split, its height written on it."""
     counts = [int(record.metrics[f"{split}_examples"]) for split in SPLITS]
     bars = axes.bar(SPLITS, counts, color=COLOURS[:3])
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=2)
@@ -219,7 +213,7 @@ def confusion(row: LabelledRow) -> np.ndarray:
 
 
 def draw_confusion(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> None:
-    """A square a pair of classes with its per cent written in."""
+    """One square per pair of classes, its percentage written in."""
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), share in np.ndenumerate(shares):
         axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color="white" if share > 0.55 else "black")
@@ -231,7 +225,7 @@ def draw_confusion(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> No
 
 
 def labelled_curves(records: Sequence[Record]) -> Figure:
-    """Full fine-tuning by epoch, a column a task: loss of train and dev above, dev accuracy below."""
+    """Full fine-tuning by epoch, one column per task: loss of train and dev above, dev accuracy below."""
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(3, len(TASKS), figsize=(9.5, 6.2), sharex="col")
         for column, task in zip(panels.T, TASKS, strict=True):
