@@ -31,19 +31,6 @@ STYLE = {
 
 LEAST = 0.62  # of its size to which a figure shrinks on a phone; below it scrolls sideways, so that it can be read
 CAPTIONS = {
-    "01_scores": "Score and likelihood of each method, with 95 % intervals. Filled: dev; open: test. The grey band is "
-    "the interval of random training lines on dev; diamonds are what the paper reports for GPT-2 Small.",
-    "01_learning_curves": "Loss by epoch: a colour per learning rate, a thin line per seed, their mean thick. A ring "
-    "marks the epoch whose weights were kept.",
-    "01_accuracy": "Accuracy of each method, with 95 % intervals. Filled: dev; open: test, where it has labels. Grey: "
-    "methods without a language model; diamonds are what the paper reports.",
-    "01_data_sst": "The paper's figure 6: the sentences of SST by split and label, and how long they are.",
-    "01_data_cfimdb": "The paper's figure 7: the film reviews of CFIMDB by split and label, and how long they are.",
-    "01_data_quora": "The paper's figure 8: Quora's question pairs by split and label, and how long their prompts are.",
-    "01_data_sonnets": "The paper's figure 9: Shakespeare's sonnets by split, and how long they are.",
-    "01_confusion": "What full fine-tuning answers on dev for each true class, in % of that class, all seeds together.",
-    "01_labelled_curves": "Full fine-tuning by epoch: a colour per learning rate, a thin line per seed, their mean "
-    "thick. A ring marks the epoch whose weights were kept, the one with the highest dev accuracy.",
     "02_rank_gaps": "LoRA minus full fine-tuning, each at its best setting, with 95 % intervals paired by sonnet and "
     "seed. Left: test loss, lower is better; shaded is what counts as a match. Right: dev chrF.",
     "02_chrf_by_rate": "The paper's figure 10 redrawn from its released runs (batch size 16), and ours: dev chrF by "
@@ -77,12 +64,10 @@ CAPTIONS = {
     "what the paper's own student of it wrote.",
     "05_floors": "Every dev chrF that the paper prints or released, and every one of this book, beside what needs no "
     "model. Red: the paper, on GPT-2 Small; blue: ours.",
-    "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
-    "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }
 
 
-def show(figure: Figure, folder: Path, name: str) -> None:
+def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -90,7 +75,7 @@ def show(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(CAPTIONS[name])
+    note = escape(caption or CAPTIONS[name])
     narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)
