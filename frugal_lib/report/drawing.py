@@ -71,18 +71,12 @@ CAPTIONS = {
     "in the title, the score of all. 155 and 156 are scored against the sonnets they are versions of, 138 and 144.",
     "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
     "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
-    "05_doses": "Held-out sonnets put into otherwise clean lessons, so many copies of each: loss of the true lines "
-    "minus that without a copy, chrF, and lines that come back word for word, with 95 % bands over sonnets. Grey: what "
-    "the released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file as lessons. Red: "
-    "what the paper's own student of it wrote.",
-    "05_floors": "Every dev chrF that the paper prints or released, and every one of this book, beside what needs no "
-    "model. Red: the paper, on GPT-2 Small; blue: ours.",
     "90_embedded": "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all "
     "of the text needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
 }
 
 
-def show(figure: Figure, folder: Path, name: str) -> None:
+def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -90,7 +84,7 @@ def show(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(CAPTIONS[name])
+    note = escape(caption or CAPTIONS[name])
     narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)
