@@ -3,8 +3,9 @@
 PROFILE ?= micro
 PYTHON ?= python3
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-# Chapters are built side by side, each on its share of the cores; on a GPU one after the other.
-JOBS ?= $(if $(filter paper,$(PROFILE)),1,$(CORES))
+# Chapters are built side by side, each on its share of the cores; on a GPU one after the other. So are several goals:
+# in `make clean book` the first is to be done before the second begins.
+JOBS ?= $(if $(or $(filter paper,$(PROFILE)),$(word 2,$(MAKECMDGOALS))),1,$(CORES))
 MAKEFLAGS += -j$(JOBS)
 BIN := .venv/bin
 BUILD := _build/$(PROFILE)
@@ -58,11 +59,15 @@ lock: ## write requirements.lock anew, from a fresh environment with the require
 notebooks: .venv/.installed ## write each chapter's .ipynb twin anew from its .py
 	$(BIN)/jupytext --update --to ipynb $(CHAPTERS:%=book/%.py)
 
+# Smoke runs everything live: its records are made anew whenever the library changed.
+FRESH := $(if $(filter smoke,$(PROFILE)),$(BUILD)/fresh)
+$(BUILD)/fresh: $(LIBRARY)
+	rm -rf $(RESULTS)
+	@mkdir -p $(@D) && touch $@
+
 # A chapter that fails stops the build; its notebook stays as NAME.failed.ipynb, for reading.
-# Smoke runs everything live: its records are made anew whenever something changed.
-$(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) | .venv/.installed
+$(BUILD)/executed/%.ipynb: book/%.ipynb $(LIBRARY) $(RECORDS) $(FRESH) | .venv/.installed
 	@mkdir -p $(@D)
-	$(if $(filter smoke,$(PROFILE)),rm -rf $(RESULTS)/$(subst what_breaks,controls,$(shell echo $* | cut -d_ -f2-)))
 	@rm -f $(@:.ipynb=.failed.ipynb)
 	@$(SHARE) $(BIN)/papermill --no-progress-bar --log-level WARNING $< $(@:.ipynb=.failed.ipynb) -p profile $(PROFILE) \
 		|| { echo "$<: a cell failed; read $(@:.ipynb=.failed.ipynb)" >&2; exit 1; }
@@ -96,8 +101,8 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _con
 serve: book ## build, then serve the site on http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
-lint: .venv/.installed ## check style
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/.installed ## check style, and who imports whom
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 clean: ## remove everything that was built; committed records and .venv stay
 	rm -rf _build

@@ -52,8 +52,8 @@ def audit(
 ) -> None:
     """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
     from frugal_lib.core.fetch import DataError
+    from frugal_lib.data.overlap import MOSTLY, NEAR, summary
     from frugal_lib.data.text_files import read_texts
-    from frugal_lib.metrics.overlap import MOSTLY, NEAR, summary
 
     try:
         found = summary(list(read_texts(synthetic).values()), read_texts(against))
@@ -137,7 +137,7 @@ def pretrain(
     tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to train on; default: the recipe's.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Another FIELD=VALUE of the recipe.")] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile/--no-compile", help="torch.compile; wants a C++ compiler.")
+        bool, typer.Option("--compile/--no-compile", help="torch.compile; needs a C++ compiler.")
     ] = True,
     work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: the cache.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from joblib import Parallel, cpu_count, delayed
 
 from frugal_lib.core import machine
 from frugal_lib.core.fetch import DataError
-from frugal_lib.models.train import Diverged
+from frugal_lib.core.files import write_text
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,14 @@ class Record:
         return cls(**(content | {"run": Run(**content["run"])}))
 
 
+class Diverged(Exception):
+    """The loss became infinite or not a number; `history` holds the epochs before."""
+
+    def __init__(self, history: list[dict]):
+        super().__init__(f"the loss was no longer finite after {len(history)} epochs")
+        self.history = history
+
+
 Sweep = Callable[[list[Run]], list[Record]]
 """What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
 
@@ -156,14 +163,9 @@ def rounded(value: Any) -> Any:
 
 
 def write(record: Record, results: Path) -> Path:
-    """Write a record: to a temporary file in the same folder, then renamed."""
+    """Write a record, in full or not at all."""
     path = results / record.run.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(record.to_json())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    write_text(path, record.to_json())
     return path
 
 

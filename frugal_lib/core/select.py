@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from frugal_lib.core.runs import Record, Run
 
-BADNESS: dict[str, Callable[[dict[str, float]], float]] = {
+SELECTION_METRIC: dict[str, Callable[[dict[str, float]], float]] = {
     "sonnets": lambda metrics: metrics["dev_nll"],
     "sst": lambda metrics: -metrics["dev_accuracy"],
     "cfimdb": lambda metrics: -metrics["dev_accuracy"],
@@ -17,7 +17,7 @@ BADNESS: dict[str, Callable[[dict[str, float]], float]] = {
 
 def badness(record: Record) -> float:
     """What the kept setting has least of: loss on the sonnets, missed labels on the other tasks."""
-    return BADNESS[record.run.task](record.metrics)
+    return SELECTION_METRIC[record.run.task](record.metrics)
 
 
 def main_records(records: Sequence[Record], task: str, method: str) -> list[Record]:

@@ -73,7 +73,7 @@ def crossed_variance(values: np.ndarray, by_item: float) -> tuple[float, float]:
 
 
 def ratio_values(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
-    """A ratio of sums shared out among its items: values whose mean is sum / sum.
+    """Per-item values of a ratio of sums: their mean is sum / sum.
 
     Linearised about the ratio, so that bits per character of several sonnets can be treated as a
     mean over sonnets. Source: Cochran 1977, Sampling Techniques, section 2.11.
@@ -84,7 +84,7 @@ def ratio_values(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray
 
 
 def balanced_values(correct: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Balanced accuracy shared out among its examples: values whose mean is the mean share found by class.
+    """Per-example values of balanced accuracy: their mean is the mean share found by class.
 
     Args:
         correct: 1 where the prediction is right, else 0, [examples].
@@ -96,7 +96,7 @@ def balanced_values(correct: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def auroc_values(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """AUROC shared out among its examples: values whose mean is the AUROC and whose spread is its uncertainty.
+    """Per-example values of the AUROC: their mean is the AUROC, their spread its uncertainty.
 
     The variance of their mean is that of DeLong, DeLong & Clarke-Pearson 1988, so that two models on
     the same examples can be compared by the differences of their values.

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from frugal_lib.core.fetch import read_text
+from frugal_lib.data.overlap import Targets
 from frugal_lib.data.sonnets import available_edition, load_sonnets, public_domain
-from frugal_lib.metrics.overlap import Held, find_overlaps
 
 END = "<|endoftext|>"
 
@@ -69,7 +69,7 @@ def all_sonnets() -> list[str]:
 
 
 def check_decontaminated(works: dict[str, str]) -> dict[str, int]:
-    """Compare every work with Shakespeare's 154 sonnets: lines by their letters, and runs of eight words.
+    """Compare every work with Shakespeare's 154 sonnets: lines, and runs of eight words.
 
     Returns:
         What was compared and what was found: `sonnet_lines`, `sonnet_ngrams` (distinct, of all editions at
@@ -78,12 +78,11 @@ def check_decontaminated(works: dict[str, str]) -> dict[str, int]:
     Raises:
         ValueError: something was found; the message names the works.
     """
-    held = Held(all_sonnets())
-    found = find_overlaps(list(works.items()), held)
-    if found:
-        names = ", ".join(list(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    index = Targets({str(i): text for i, text in enumerate(all_sonnets())})
+    if found := [name for name, text in works.items() if any(index.exact(text))]:
+        names = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
         raise ValueError(f"{names}: shares text with the sonnets that models are tested on; take it out.")
-    counts = {"sonnet_lines": len(held.lines), "sonnet_ngrams": len(held.ngrams), "works": len(works)}
+    counts = {"sonnet_lines": len(index.lines), "sonnet_ngrams": len(index.runs), "works": len(works)}
     return counts | {"lines_found": 0, "ngrams_found": 0}
 
 

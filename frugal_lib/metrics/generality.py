@@ -54,7 +54,7 @@ def features(model: LastToken, tokenizer, prompts: Sequence[str]) -> torch.Tenso
 
 
 @torch.no_grad()
-def lean(model: LastToken, hidden: torch.Tensor) -> np.ndarray:
+def yes_bias(model: LastToken, hidden: torch.Tensor) -> np.ndarray:
     """How much likelier "yes" is than "no" behind each hidden state, in nats: [prompts]."""
     dtype = model.head.weight.dtype
     scores = model.head(hidden.to(model.device, dtype))[:, model.answers].double().cpu().numpy()
@@ -92,7 +92,7 @@ def pair_row(model: LastToken, tokenizer, run: Run, task: str, edition: str) -> 
         name: features(model, tokenizer, list(map(ask, part))) for name, part in (("train", train), ("test", test))
     }
     empty = features(model, tokenizer, [ask(Example("", text, None, text)) for text in CONTENT_FREE])
-    offset = float(lean(model, empty).mean())
+    offset = float(yes_bias(model, empty).mean())
     labels = np.array([example.label for example in test])
     probe = probe_scores(hidden["train"].numpy(), np.array([e.label for e in train]), hidden["test"].numpy())
     heads = untrained_heads(hidden["test"].double().numpy(), stream_seed(run.seed, "heads", task))
@@ -101,7 +101,7 @@ def pair_row(model: LastToken, tokenizer, run: Run, task: str, edition: str) -> 
         "task": task,
         "edition": edition,
         "labels": labels.tolist(),
-        "cloze": np.round(lean(model, hidden["test"]) - offset, 4).tolist(),
+        "cloze": np.round(yes_bias(model, hidden["test"]) - offset, 4).tolist(),
         "probe": np.round(probe, 4).tolist(),
         "content_free": offset,
         "heads_accuracy": np.round((heads == labels).mean(axis=1), 4).tolist(),

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.models.batches import padded
 
 IGNORED = -100  # the label of a token that counts in no loss
 
@@ -25,14 +26,6 @@ def language_examples(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, 
         unscored = len(tokenizer.encode(given[i])) if given else 0
         examples.append({"input_ids": ids, "labels": [IGNORED] * unscored + ids[unscored:]})
     return examples
-
-
-def padded(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of numbers padded on the right, and the mask of what is real: both [rows, longest]."""
-    lengths = torch.tensor([len(row) for row in rows])
-    width = int(lengths.max())
-    filled = torch.tensor([[*row, *[fill] * (width - len(row))] for row in rows])
-    return filled, (torch.arange(width) < lengths[:, None]).long()
 
 
 def collate(examples: Sequence[dict], pad_id: int) -> dict[str, torch.Tensor]:

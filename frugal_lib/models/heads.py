@@ -10,8 +10,8 @@ from torch import nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from frugal_lib.data.standins import Example
-from frugal_lib.metrics.likelihood import padded
 from frugal_lib.models import bases
+from frugal_lib.models.batches import padded
 
 ANSWERS = (" no", " yes")
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -29,6 +28,7 @@ from pydantic.dataclasses import dataclass
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from frugal_lib.core import machine
+from frugal_lib.core.files import replacing
 from frugal_lib.core.validated import STRICT, first_problem
 from frugal_lib.data.corpus import Corpus, fingerprint, load_corpus, tokens_folder
 from frugal_lib.models.muon import Muon
@@ -164,9 +164,8 @@ def validation_loss(forward, tokens: np.ndarray, recipe: Recipe, windows: int = 
 
 def save_checkpoint(path: Path, **state) -> None:
     """Write a checkpoint beside its old self and swap, so that a kill never leaves half a file."""
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def resume(checkpoint: Path, model, optimizers) -> dict:

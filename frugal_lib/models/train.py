@@ -17,15 +17,17 @@ from transformers import (
     TrainingArguments,
 )
 
+from frugal_lib.core.runs import Diverged
+
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast to train. Optimizer as in the paper: AdamW, constant rate, clipping at 1.
 
-    The model is judged after every epoch, or every `judge_steps` steps where that is set, and trained for
+    The model is evaluated after every epoch, or every `judge_steps` steps where that is set, and trained for
     `epochs`, or for `max_steps` steps where that is set. `patience` is the
     number of times in a row without a better held-out loss before training stops. `keep` says which
-    weights are kept: those of the `best` judgement, or the `last` ones.
+    weights are kept: those of the `best` evaluation, or the `last` ones.
     """
 
     learning_rate: float
@@ -41,38 +43,30 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a task is to `fine_tune`: how its examples become a batch, and how a model is judged.
+    """What a task is to `fine_tune`: how its examples become a batch, and how a model is evaluated.
 
     Attributes:
         collate: examples → the arguments of the model's `forward`.
-        judge: model → held-out metrics, among them `dev_loss`.
-        badness: from those metrics to what the kept epoch has least of.
+        evaluate: model → held-out metrics, among them `dev_loss`.
+        selection_metric: from those metrics to the number that is lowest at the kept epoch.
         by_length: put texts of like length into a batch, which spares padding.
     """
 
     collate: Callable[[Sequence[dict]], dict[str, torch.Tensor]]
-    judge: Callable[[nn.Module], dict[str, float]]
-    badness: Callable[[dict[str, float]], float] = lambda metrics: metrics["dev_loss"]
+    evaluate: Callable[[nn.Module], dict[str, float]]
+    selection_metric: Callable[[dict[str, float]], float] = lambda metrics: metrics["dev_loss"]
     by_length: bool = False
 
 
-class Diverged(Exception):
-    """The loss became infinite or not a number; `history` holds the epochs before."""
-
-    def __init__(self, history: list[dict]):
-        super().__init__(f"the loss was no longer finite after {len(history)} epochs")
-        self.history = history
-
-
-class JudgedTrainer(Trainer):
+class EvaluatedTrainer(Trainer):
     """`Trainer` whose evaluation is the objective's: exact values, no means of batch means."""
 
-    def __init__(self, judge: Callable[[nn.Module], dict[str, float]], **settings):
+    def __init__(self, evaluation: Callable[[nn.Module], dict[str, float]], **settings):
         super().__init__(**settings)
-        self.judge = judge
+        self.evaluation = evaluation
 
     def evaluate(self, *args, **kwargs) -> dict[str, float]:
-        metrics = self.judge(self.model)
+        metrics = self.evaluation(self.model)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -84,12 +78,12 @@ class KeepBest(TrainerCallback):
     A value that is not a number is never better than another, and a run that has come to one is over.
     """
 
-    def __init__(self, patience: int, badness: Callable[[dict[str, float]], float]):
-        self.patience, self.badness = patience, badness
+    def __init__(self, patience: int, selection_metric: Callable[[dict[str, float]], float]):
+        self.patience, self.selection_metric = patience, selection_metric
         self.worse, self.best, self.weights = 0, math.inf, {}
 
     def on_evaluate(self, args, state, control, metrics=None, model=None, **kwargs):
-        if (value := self.badness(metrics)) < self.best:
+        if (value := self.selection_metric(metrics)) < self.best:
             self.best, self.worse = value, 0
             self.weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
         else:
@@ -98,7 +92,7 @@ class KeepBest(TrainerCallback):
 
 
 def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> TrainingArguments:
-    """The schedule in the words of `Trainer`: evaluate and log at every judgement, save nothing."""
+    """The schedule in the words of `Trainer`: evaluate and log at the same steps, save nothing."""
     when = "steps" if schedule.judge_steps else "epoch"
     return TrainingArguments(
         output_dir=folder,
@@ -126,10 +120,10 @@ def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> 
     )
 
 
-def judgements(log: Sequence[dict], by_steps: bool = False) -> list[dict]:
-    """`Trainer`'s log as one row a judgement: `{epoch, train_loss, dev_loss, …}`, losses in nats.
+def evaluations(log: Sequence[dict], by_steps: bool = False) -> list[dict]:
+    """`Trainer`'s log as one row per evaluation: `{epoch, train_loss, dev_loss, …}`, losses in nats.
 
-    Judged by steps, an epoch is a fraction and a row has its `step` too.
+    Evaluated by steps, an epoch is a fraction and a row has its `step` too.
     """
     rows: dict[int, dict] = {}
     for entry in log:
@@ -147,30 +141,30 @@ def fine_tune(
 ) -> tuple[list[dict], float]:
     """Fine-tune `model` in place, and leave it with the weights of its best epoch (or `schedule.keep`).
 
-    The best epoch is the one that `objective.judge` finds least bad on the dev split. That is a
+    The best epoch is the one with the lowest `objective.selection_metric` on the dev split. That is a
     choice made on held-out text, as in the paper: the `dev` score of the result is optimistic,
     the `test` score is not.
 
     Returns:
-        one row a judgement (`judgements`), and the seconds it took.
+        one row per evaluation (`evaluations`), and the seconds it took.
 
     Raises:
         Diverged: the loss was not finite.
     """
-    started, best = time.perf_counter(), KeepBest(schedule.patience, objective.badness)
+    started, best = time.perf_counter(), KeepBest(schedule.patience, objective.selection_metric)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = JudgedTrainer(
-            objective.judge,
+        trainer = EvaluatedTrainer(
+            objective.evaluate,
             model=model,
             args=arguments(schedule, objective.by_length, folder, device),
             train_dataset=list(train),
-            eval_dataset=list(train[:1]),  # never read, but `Trainer` wants one
+            eval_dataset=list(train[:1]),  # never read, but `Trainer` needs one
             data_collator=objective.collate,
             callbacks=[best],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    history = judgements(trainer.state.log_history, schedule.judge_steps > 0)
+    history = evaluations(trainer.state.log_history, schedule.judge_steps > 0)
     losses = [loss for row in history for key, loss in row.items() if key not in ("epoch", "step")]
     if not all(map(math.isfinite, losses)):
         raise Diverged(history)

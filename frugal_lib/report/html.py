@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 
 from frugal_lib.core.machine import ROOT
 from frugal_lib.core.runs import Record
+from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
-from frugal_lib.metrics.overlap import folded
 
 
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:

@@ -30,7 +30,7 @@ def not_worse(loss: Interval, margin: float) -> str:
     """Is a loss, paired with another, not higher by more than `margin`?
 
     Supported where the whole interval is below the margin (a non-inferiority test; Schuirmann 1987),
-    contradicted where the loss is higher beyond doubt and may exceed the margin.
+    contradicted where the whole interval lies above zero and may exceed the margin.
     """
     if loss.high <= margin:
         return SUPPORTED

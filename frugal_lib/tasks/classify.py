@@ -78,12 +78,12 @@ def fine_tune(run: Run, device: str, model: LastToken, examples: dict[str, list[
     schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
     labels = np.array([row["labels"] for row in examples["dev"]])
 
-    def judge(model: nn.Module) -> dict[str, float]:
+    def evaluate(model: nn.Module) -> dict[str, float]:
         return {f"dev_{name}": value for name, value in measure(predict(model, examples["dev"]), labels).items()}
 
     by_length = "input_ids" in examples["train"][0]
-    objective = train.Objective(collate, judge, lambda metrics: -metrics["dev_accuracy"], by_length)
-    before = {"epoch": 0} | judge(model)
+    objective = train.Objective(collate, evaluate, lambda metrics: -metrics["dev_accuracy"], by_length)
+    before = {"epoch": 0} | evaluate(model)
     history, seconds = train.fine_tune(model, examples["train"], schedule, objective, device)
     return [before, *history], seconds
 

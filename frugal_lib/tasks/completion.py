@@ -73,7 +73,7 @@ def fine_tune(
         before["train_loss"] = likelihood.mean_loss(model, examples)
     objective = train.Objective(
         collate=lambda rows: likelihood.collate(rows, tokenizer.eos_token_id),
-        judge=lambda model: {"dev_loss": likelihood.mean_loss(model, held_out)},
+        evaluate=lambda model: {"dev_loss": likelihood.mean_loss(model, held_out)},
     )
     history, seconds = train.fine_tune(model, examples, schedule, objective, device)
     return [before, *history], seconds

@@ -1,4 +1,4 @@
-"""Held-out sonnets put into a student's lessons on purpose: how many copies of how many of them."""
+"""Held-out sonnets put into a student's training examples on purpose: how many copies of how many of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from frugal_lib.core.runs import Run
 from frugal_lib.core.validated import DOSES
+from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import Sonnet
-from frugal_lib.metrics.overlap import folded
 from frugal_lib.models import generate
 
 
@@ -26,7 +26,7 @@ def parse(doses: str) -> list[int]:
 
 
 def deal(run: Run, held_out: Sequence[Sonnet]) -> dict[int, int]:
-    """How many copies of each held-out sonnet the lessons of `run` hold, by the sonnet's number.
+    """The duplication count of each held-out sonnet in the training examples of `run`, by the sonnet's number.
 
     The sonnets stand in one order, drawn by lot for all runs, and each seed deals from two places on: six
     seeds give each of twelve sonnets each of two-fold doses once, so that a dose is compared with none on
@@ -45,20 +45,20 @@ def deal(run: Run, held_out: Sequence[Sonnet]) -> dict[int, int]:
     return dict(zip(order[start:] + order[:start], dealt, strict=True))
 
 
-def contaminated(lessons: Sequence[Sonnet], held_out: Sequence[Sonnet], copies: Mapping[int, int]) -> list[Sonnet]:
-    """The lessons, of which the first ones have made room for the copies: their number stays as it is.
+def contaminated(examples: Sequence[Sonnet], held_out: Sequence[Sonnet], copies: Mapping[int, int]) -> list[Sonnet]:
+    """The training examples, of which the first ones have made room for the copies: their number stays as it is.
 
-    Lessons stand in an order drawn by lot, and two doses of one seed differ in nothing but the copies.
+    They stand in an order drawn by lot, and two doses of one seed differ in nothing but the copies.
 
     Raises:
-        ValueError: there are more copies than lessons.
+        ValueError: there are more copies than examples.
     """
     added = [sonnet for sonnet in held_out for _ in range(copies[sonnet.id])]
-    if len(added) > len(lessons):
+    if len(added) > len(examples):
         raise ValueError(
-            f"{len(added)} copies do not fit into {len(lessons)} lessons; take more items or fewer copies."
+            f"{len(added)} copies do not fit into {len(examples)} examples; take more items or fewer copies."
         )
-    return [*added, *lessons[len(added) :]]
+    return [*added, *examples[len(added) :]]
 
 
 def verbatim_lines(text: str, true: str) -> int:
@@ -68,7 +68,7 @@ def verbatim_lines(text: str, true: str) -> int:
 
 
 def marked(examples: Sequence[dict], held_out: Mapping[str, Sequence[Sonnet]], copies: Mapping[int, int]) -> list[dict]:
-    """The rows of a record, with `copies` in the lessons on each of dev, and `verbatim` lines on completions."""
+    """The rows of a record, with the number of `copies` on each of dev, and `verbatim` lines on completions."""
     true = {(split, sonnet.id): sonnet.continuation for split, sonnets in held_out.items() for sonnet in sonnets}
     rows = []
     for row in examples:

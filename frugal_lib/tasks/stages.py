@@ -8,7 +8,6 @@ to ask about) it leaves as it is.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from frugal_lib.core import fetch, machine
+from frugal_lib.core.files import replacing
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import sonnets
 from frugal_lib.data.sonnets import Sonnet
@@ -35,7 +35,7 @@ class Work:
     tokenizer: object
     training: Sequence[Sonnet]
     held_out: Mapping[str, Sequence[Sonnet]]
-    lessons: int = 0  # how many of `training` are not Shakespeare's
+    synthetic: int = 0  # how many of `training` are a teacher's
     model: nn.Module | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     examples: list[dict] = field(default_factory=list)
@@ -73,11 +73,9 @@ def with_teacher(work: Work) -> None:
     if not work.run.items:
         return
     written, chosen = students.chosen(work.run)
-    lessons = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
-    lessons = contamination.contaminated(
-        lessons, work.held_out["dev"], contamination.deal(work.run, work.held_out["dev"])
-    )
-    work.training, work.lessons = [*work.training, *lessons], len(lessons)
+    added = [Sonnet(0, tuple(written[i].splitlines())) for i in chosen]
+    added = contamination.contaminated(added, work.held_out["dev"], contamination.deal(work.run, work.held_out["dev"]))
+    work.training, work.synthetic = [*work.training, *added], len(added)
     work.metrics |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
 
 
@@ -90,7 +88,7 @@ def trained(work: Work) -> None:
         work.model = adapt.adapt(work.model, run)
         work.metrics["trainable_parameters"] = adapt.trainable_parameters(work.model)
         work.history, work.metrics["train_seconds"] = completion.fine_tune(
-            run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.lessons > 0
+            run, work.device, work.model, work.tokenizer, work.training, work.held_out["dev"], work.synthetic > 0
         )
         work.metrics["saved_bytes"] = adapt.saved_bytes(work.model)
 
@@ -111,14 +109,12 @@ def trained_once(work: Work) -> None:
 
 
 def keep(work: Work, path: Path) -> None:
-    """Write a model to a temporary file in the folder of `path`, then rename it; what other code trained goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
+    """Write a model with its history; what other code trained of the same run goes."""
     facts = json.dumps({"history": work.history, "facts": work.metrics})
-    save_model(work.model, str(temporary), {"trained": facts})
-    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
-        old.unlink(missing_ok=True)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_model(work.model, str(temporary), {"trained": facts})
+        for old in path.parent.glob(f"{path.name.split('-')[0]}-*.safetensors"):
+            old.unlink(missing_ok=True)
 
 
 def checkpoint(run: Run) -> Path:
@@ -158,7 +154,7 @@ def elsewhere(work: Work) -> None:
 
 def copies(work: Work) -> None:
     """Evaluation: how many lines of a student's completions are the true ones, beside the copies it was given."""
-    if work.lessons:
+    if work.synthetic:
         dealt = contamination.deal(work.run, work.held_out["dev"])
         work.examples = contamination.marked(work.examples, work.held_out, dealt)
 

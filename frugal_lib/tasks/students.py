@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import cycle
 
 from frugal_lib.core.runs import Result, Run
-from frugal_lib.data import sonnets
-from frugal_lib.metrics import overlap, verse
+from frugal_lib.data import overlap, sonnets
+from frugal_lib.metrics import verse
 from frugal_lib.models import generate
 from frugal_lib.teachers import by_name
 

@@ -14,19 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from frugal_lib.core.fetch import DataError
-from frugal_lib.metrics.overlap import words
+from frugal_lib.core.files import write_text
+from frugal_lib.data.overlap import words
 from frugal_lib.teachers.prompt import parse
 
 
 class TeacherError(DataError):
     """A teacher that cannot write, or not go on: one sentence for the user."""
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Put `text` into a file that is there in full or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 class Answers:
@@ -80,10 +74,10 @@ class Answers:
     def _write_rejected(self) -> None:
         rows = sorted(self.rejected, key=lambda row: row["request"])
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomically(self.path.with_suffix(".rejected.jsonl"), text)
+        write_text(self.path.with_suffix(".rejected.jsonl"), text)
 
     def _load(self) -> None:
-        """Count what the log holds, from nothing; a last line that was cut off in writing is removed."""
+        """Count what the log holds, from scratch; a last line that was cut off in writing is removed."""
         self._clear()
         content = self.path.read_bytes() if self.path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]

@@ -23,7 +23,8 @@ from google.genai import types
 from google.genai.errors import APIError
 from tqdm import tqdm
 
-from frugal_lib.teachers.answers import Answers, TeacherError, write_atomically
+from frugal_lib.core.files import write_text
+from frugal_lib.teachers.answers import Answers, TeacherError
 from frugal_lib.teachers.prices import cost, price_of
 from frugal_lib.teachers.prompt import prompt
 
@@ -141,7 +142,7 @@ class Gemini:
     def save(self, path: Path, count: int) -> str:
         """Write up to `count` sonnets as a JSON list; one line that says what there is."""
         sonnets, facts = self.answers.items()[:count], self.summary()
-        write_atomically(path, json.dumps(sonnets, ensure_ascii=False, indent=1) + "\n")
+        write_text(path, json.dumps(sonnets, ensure_ascii=False, indent=1) + "\n")
         return (
             f"{self.name}: {len(sonnets):,} of {count:,} sonnets in {path}, {facts['usd']:.4f} USD"
             f" ({facts['answers']} answers, {facts['malformed']} malformed, {facts['duplicates']} duplicates,"

@@ -16,7 +16,8 @@ import numpy as np
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Record
 from frugal_lib.data import labelled as labelled_data
-from frugal_lib.metrics import generality, likelihood, overlap
+from frugal_lib.data import overlap
+from frugal_lib.metrics import generality, likelihood
 from frugal_lib.models import bases
 from frugal_lib.tasks import classify, completion
 

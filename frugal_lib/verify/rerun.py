@@ -27,7 +27,7 @@ def kind(run: Run) -> str:
 
 
 def cost(record: Record) -> float:
-    """Seconds that a run takes from nothing: also those of a training that its record took over."""
+    """Seconds that a run takes from scratch: also those of a training that its record took over."""
     seconds, training = record.environment["seconds"], record.metrics.get("train_seconds", 0)
     return seconds if seconds >= training else seconds + training
 

@@ -11,8 +11,7 @@ from fakes.runs import RUN, first_runs
 
 from frugal_lib.core import runs
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.runs import Record, Result
-from frugal_lib.models.train import Diverged
+from frugal_lib.core.runs import Diverged, Record, Result
 from frugal_lib.profiles import load_profile
 
 

@@ -55,7 +55,7 @@ def test_the_cloze_score_follows_the_answer_that_the_model_leans_to(tiny, tokeni
     """Twice the weight of "yes" moves every score by as much as its score was."""
     model = generality.reader(tiny, tokenizer)
     hidden = torch.randn(7, 32)
-    before = generality.lean(model, hidden)
+    before = generality.yes_bias(model, hidden)
     logits = hidden @ tiny.lm_head.weight.T
     no, yes = (tokenizer.encode(word)[0] for word in (" no", " yes"))
     assert np.allclose(before, (logits[:, yes] - logits[:, no]).detach().numpy(), atol=1e-5)

@@ -3,9 +3,10 @@ import copy
 import pytest
 import torch
 
+from frugal_lib.core.runs import Diverged
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import train
-from frugal_lib.models.train import Diverged, Objective, Schedule
+from frugal_lib.models.train import Objective, Schedule
 
 TEXTS = ["the rose is red\nthe violet is blue", "sugar is sweet", "and so art thou, my love, and so art thou"]
 
@@ -68,7 +69,9 @@ def test_the_kept_epoch_is_the_least_bad_by_the_objective(tiny, examples):
         judged.append(likelihood.mean_loss(model, examples))
         return {"dev_loss": judged[-1]}
 
-    objective = Objective(lambda rows: likelihood.collate(rows, 0), judge, badness=lambda metrics: -metrics["dev_loss"])
+    objective = Objective(
+        lambda rows: likelihood.collate(rows, 0), judge, selection_metric=lambda metrics: -metrics["dev_loss"]
+    )
     train.fine_tune(tiny, examples, schedule(epochs=4, patience=2), objective)
     assert len(judged) == 3 and judged[0] == max(judged)
     assert likelihood.mean_loss(tiny, examples) == pytest.approx(judged[0], abs=1e-6)

@@ -55,7 +55,7 @@ def test_copies_make_room_among_the_lessons_and_nothing_else_changes():
     assert len(lessons) == len(LESSONS) and lessons[62:] == LESSONS[62:]
     assert Counter(s.id for s in lessons[:62]) == {i: c for i, c in copies.items() if c}
     assert contamination.contaminated(LESSONS, DEV, contamination.deal(dosed(""), DEV)) == LESSONS
-    with pytest.raises(ValueError, match="62 copies do not fit into 10 lessons"):
+    with pytest.raises(ValueError, match="62 copies do not fit into 10 examples"):
         contamination.contaminated(LESSONS[:10], DEV, copies)
 
 

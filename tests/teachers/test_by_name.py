@@ -5,8 +5,9 @@ import pytest
 
 from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError
+from frugal_lib.data import overlap
 from frugal_lib.data import sonnets as sonnet_data
-from frugal_lib.metrics import overlap, verse
+from frugal_lib.metrics import verse
 from frugal_lib.teachers import by_name, on_file
 from frugal_lib.teachers.by_name import Offline, Released
 

@@ -13,7 +13,7 @@ from fakes.project import ROOT
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
-from frugal_lib.metrics.overlap import words
+from frugal_lib.data.overlap import words
 
 MODEL = "gemini-2.5-flash-lite"
 FAILURES = ("429", "503", "truncated", "never", "empty", "short", "thirteen", "html", "echo", "cut JSON", "surrogate")

@@ -44,7 +44,7 @@ def compute(run: Run, device: str) -> Result:
     schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.epochs, run.weight_decay, run.seed)
     objective = train.Objective(
         collate=lambda rows: likelihood.collate(rows, tokenizer.eos_token_id),
-        judge=lambda model: {"dev_loss": 0.0},  # training alone is timed
+        evaluate=lambda model: {"dev_loss": 0.0},  # training alone is timed
     )
     before = gemm_rate(device)
     _, seconds = train.fine_tune(model, examples, schedule, objective, device)

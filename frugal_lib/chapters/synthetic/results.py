@@ -11,7 +11,7 @@ from frugal_lib.chapters import common
 from frugal_lib.chapters.synthetic import plan
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, mean_interval, ratio_values
-from frugal_lib.metrics.overlap import MOSTLY
+from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.report.measures import chrf_matrix, interaction, loss_matrix, paired
 from frugal_lib.tasks.students import SPLITS
 from frugal_lib.teachers.by_name import SHAKESPEARE

@@ -17,8 +17,8 @@ from frugal_lib.chapters.synthetic.results import (
     gap,
 )
 from frugal_lib.core.stats import mean_interval
+from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.metrics import verse
-from frugal_lib.metrics.overlap import MOSTLY
 from frugal_lib.paper import published, released
 from frugal_lib.report.cells import NONE, cell
 from frugal_lib.report.generality import MEASURES

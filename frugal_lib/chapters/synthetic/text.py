@@ -10,10 +10,9 @@ from frugal_lib.chapters.synthetic.tables import PAPER_NAMES
 from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.stats import sign_flip_p
-from frugal_lib.data import sonnets
+from frugal_lib.data import overlap, sonnets
+from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.data.sonnets import clean
-from frugal_lib.metrics import overlap
-from frugal_lib.metrics.overlap import MOSTLY
 from frugal_lib.paper import published, released
 from frugal_lib.report.cells import cell, rate_text
 from frugal_lib.report.html import marked

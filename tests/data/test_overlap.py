@@ -7,7 +7,7 @@ import time
 import pytest
 
 from frugal_lib.core import fetch
-from frugal_lib.metrics.overlap import Held, Targets, find_overlaps, first_of_each, summary
+from frugal_lib.data.overlap import Targets, first_of_each, summary
 from frugal_lib.teachers.on_file import SOURCES, path_of, poems
 
 LINE = "When forty winters shall besiege thy brow,"
@@ -15,23 +15,18 @@ SONNET = f"{LINE}\nAnd dig deep trenches in thy beauty's field,\nThy youth's pro
 
 
 def test_clean_text_shares_nothing():
-    assert not Held([SONNET]).overlap("It was the best of times, it was the worst of times, it was the age of wisdom.")
+    assert not any(Targets({"2": SONNET}).exact("It was the best of times, it was the worst of times, it was wise."))
 
 
 def test_a_line_is_found_whatever_its_case_punctuation_and_indentation():
-    overlap = Held([SONNET]).overlap("prose before\n    'WHEN forty winters — shall besiege thy brow!'\nprose after")
-    assert overlap and len(overlap.lines) == 1
+    lines, _ = Targets({"2": SONNET}).exact("before\n    'WHEN forty winters — shall besiege thy brow!'\nafter")
+    assert len(lines) == 1
 
 
 def test_eight_words_in_a_row_are_found_across_line_ends_and_seven_are_not():
-    held = Held([SONNET])
-    assert held.overlap("he said: besiege thy brow and dig deep\ntrenches in, and wept").ngrams
-    assert not held.overlap("he said: besiege thy brow and dig deep trenches, and wept")
-
-
-def test_only_the_works_with_an_overlap_are_named():
-    found = find_overlaps([("clean", "nothing here"), ("planted", f"a novel\n{LINE}\n")], Held([SONNET]))
-    assert set(found) == {"planted"}
+    index = Targets({"2": SONNET})
+    assert index.exact("he said: besiege thy brow and dig deep\ntrenches in, and wept")[1]
+    assert not any(index.exact("he said: besiege thy brow and dig deep trenches, and wept"))
 
 
 DIMMED = """Sometime too hot the eye of heaven shines,
