@@ -17,7 +17,7 @@
 # %% [markdown]
 # # 5. What actually breaks
 #
-# Every claim of the paper in one table, tested with the records of chapters 1 to 4; and what the score that most of
+# Every claim of the paper in one table, tested with the records of chapters 1 to 4, and what the score that most of
 # them rest on can show at all.
 
 # %% tags=["hide-cell"]
@@ -89,7 +89,7 @@ gains = " and ".join(f"{gain(book.lora, base, 'test').mean:.3f}" for base in boo
 lora_answer = (
     f"*LoRA matches full fine-tuning*: {verdicts(lambda base: matches(book.lora, base))}. The paper's chrF is "
     f"{chrf.max():.2f} with low-rank adapters (LoRA) against {chrf['full']:.2f}, "
-    f"{('neither of them', 'one of them', 'both of them')[within]} within the 95 % interval of eleven random lines, "
+    f"{('neither of them', 'one of them', 'both of them')[within]} within the interval of eleven random lines, "
     f"{cell(random_lines)}. The likelihood of the true lines shows more: LoRA costs {costs}, where full fine-tuning "
     f"gains {gains}."
 )
@@ -110,8 +110,8 @@ quantization_answer = (
     f"(QAFT) damages generality is {harmed}."
     + (f" In four bits `{four_bits[0][0].base}` loses, in nats per token, {costs}." if four_bits else "")
     + f" The damage that the paper reports is a zero-shot accuracy of {after:.2f} with QAFT against {before:.2f} "
-    f"without, by a head that was never trained: {100 * comparisons.constant_heads(book):.0f} % of such heads give "
-    f"{100 * ALIKE:.0f} % of the pairs the same answer."
+    f"without, by a head that was never trained: {100 * comparisons.constant_heads(book):.0f} % of such heads give at "
+    f"least {100 * ALIKE:.0f} % of the pairs the same answer."
 )
 
 # %% tags=["hide-input"]
@@ -161,8 +161,9 @@ html.say(
     "claims_how",
     "*How a verdict comes about.* Losses are nats per token on the true lines 4–14 of the test sonnets, on which "
     "nothing was chosen; below zero the first named is better. Intervals are 95 %, with sonnets and seeds both "
-    f"taken as random. A method keeps or matches quality where the whole interval lies within {100 * MARGIN:.0f} % of "
-    "what full fine-tuning gains over the base. Each claim links to the chapter with its test, records and margins.",
+    f"taken as random. A method keeps or matches quality where the whole interval of its loss stays within "
+    f"{100 * MARGIN:.0f} % of what full fine-tuning gains over the base. Each claim links to the chapter with its "
+    "test, records and margins.",
 )
 
 # %% tags=["hide-input"]
@@ -171,8 +172,8 @@ name, difference = next(iter(chance.paper_differences().items()))
 takeaways = [
     f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(random_lines)} on dev, "
     f"full fine-tuning {cell(full)}.",
-    f"**Ask how small a difference the test set can show.** The {name} is {signed(difference)} chrF: to detect it, "
-    f"were it real, takes {chance.sonnets_needed(book, difference):,} sonnets, and there are twelve.",
+    f"**Ask how small a difference the test set can show.** The paper's {name} is {signed(difference)} chrF: to detect "
+    f"it, were it real, takes {chance.sonnets_needed(book, difference):,} sonnets, and there are twelve.",
 ]
 if four_bits:
     costs = "; ".join(f"{arm.name} {cell(cost, 3, '+')}" for arm, cost in four_bits)
@@ -276,7 +277,7 @@ html.say(
 # ## What twelve sonnets can show
 #
 # The generations that the paper released, compared sonnet by sonnet: an exact test takes all sign flips (4,096 for
-# twelve sonnets). The last column is the difference that such a test detects with a power of 80 %.
+# twelve sonnets). The last column is the difference that such a test detects four times in five.
 
 # %%
 html.table(chance.release_table(book), "The paper's released generations against each other")
@@ -374,7 +375,7 @@ written = ", ".join(
 )
 html.say(
     "doses_file",
-    f"In lines, the released file of Flash holds "
+    "Counted in lines, the released file of Flash holds "
     f"{', '.join(f'{copies:.1f} copies of {number}' for number, copies in sorted(in_flash.items()))}.{with_file} The "
     f"paper's own student of it, trained for up to twenty epochs, wrote {written}."
     if in_flash
@@ -409,7 +410,7 @@ html.say("doses_how", how)
 # ## Which metrics detect a difference
 #
 # Full fine-tuning on the test sonnets beside what it should differ from, by six metrics; and how many sonnets each of
-# them would need to detect that difference with a power of 80 %. The last column is the hardest: eleven consecutive
+# them would need to detect that difference four times in five. The last column is the hardest: eleven consecutive
 # lines by Shakespeare, of another sonnet.
 
 # %%
