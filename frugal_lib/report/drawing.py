@@ -58,12 +58,6 @@ CAPTIONS = {
     "in the title, the score of all. 155 and 156 are scored against the sonnets they are versions of, 138 and 144.",
     "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
     "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
-    "05_doses": "Held-out sonnets put into otherwise clean lessons, so many copies of each: loss of the true lines "
-    "minus that without a copy, chrF, and lines that come back word for word, with 95 % bands over sonnets. Grey: what "
-    "the released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file as lessons. Red: "
-    "what the paper's own student of it wrote.",
-    "05_floors": "Every dev chrF that the paper prints or released, and every one of this book, beside what needs no "
-    "model. Red: the paper, on GPT-2 Small; blue: ours.",
 }
 
 

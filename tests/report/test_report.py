@@ -119,7 +119,10 @@ def drawn_of_chapter_3(monkeypatch):
 def drawn_of_chapters_4_and_5(monkeypatch):
     """The figures of chapters 4 and 5 from made-up records."""
     records = made_of_all_chapters()
-    book, dosed = claims.book_of(records), chapters_what_breaks_contamination.dose_results(records["what_breaks"])
+    book, dosed = (
+        claims.book_of(records),
+        chapters_what_breaks_contamination.contaminated_results(records["what_breaks"]),
+    )
     rows = sonnets.score_rows(
         baseline_plan.records(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
     )
@@ -128,7 +131,7 @@ def drawn_of_chapters_4_and_5(monkeypatch):
         "04_losses": lambda: synthetic_figures.losses_by_number(book.synthetic),
         "04_generations": lambda: synthetic_figures.generations_chart(book.synthetic),
         "04_leak": lambda: synthetic_figures.leak_chart(book.synthetic),
-        "05_doses": lambda: what_breaks_figures.doses_chart(dosed, book.synthetic),
+        "05_doses": lambda: what_breaks_figures.copies_chart(dosed, book.synthetic),
         "05_floors": lambda: what_breaks_figures.floors_chart(book, rows),
     }
 
