@@ -42,14 +42,6 @@ CAPTIONS = {
     "02_agreement": "A dot for each run whose dev loss is near the lowest of its sweep. ρ is Spearman's rank "
     "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
     "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
-    "03_sizes_and_scores": "The paper's figure 2 and ours: size by format (bars) and dev chrF with 95 % intervals. "
-    "Grey band: eleven random training lines, their 95 % interval.",
-    "03_loss_by_format": "Loss on the true lines of the test sonnets by format, less that of the tuned model in FP32, "
-    "with 95 % intervals paired by sonnet and seed: lower is better. Even steps up to 0.2, then wider ones.",
-    "03_zero_shot": "Left and middle: the bars of the paper's figure 5, ours as points. Right: accuracies of "
-    "untrained heads on our models; dotted, what a constant answer scores.",
-    "03_generality": "How much worse than full fine-tuning in FP32 each model is in what it was not fine-tuned for, "
-    "with 95 % intervals paired by item and seed; right of zero is worse. Shaded: what counts as no damage.",
     "04_gains": "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
     "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
     "04_losses": "Loss on the true lines of the test sonnets, less that of students of Shakespeare alone, with 95 % "

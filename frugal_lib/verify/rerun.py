@@ -14,8 +14,8 @@ from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.tasks import registry
 
-# Of a number, relative to 1 or its size; texts must be equal. Scores of pairs and logits are kept to four decimals, the last
-# of which may be rounded the other way.
+# Of a number, relative to 1 or its size; texts must be equal. Scores of pairs and logits are kept to four
+# decimals, the last of which may be rounded the other way.
 TOLERANCE = 2e-4
 # What depends on the clock, not on the run.
 TIMES = {"train_seconds", "seconds", "trials", "profile", "peak_mb", "gemm_gflops", "training_gflops", "share_of_gemm",
