@@ -63,14 +63,6 @@ CAPTIONS = {
     "untrained heads on our models; dotted, what a constant answer scores.",
     "03_generality": "How much worse than full fine-tuning in FP32 each model is in what it was not fine-tuned for, "
     "with 95 % intervals paired by item and seed; right of zero is worse. Shaded: what counts as no damage.",
-    "04_gains": "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
-    "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
-    "04_losses": "Loss on the true lines of the test sonnets, less that of students of Shakespeare alone, with 95 % "
-    "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
-    "04_generations": "The paper's released generations, scored here: a bar a sonnet, red for copies; dotted and "
-    "in the title, the score of all. 155 and 156 are scored against the sonnets they are versions of, 138 and 144.",
-    "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
-    "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
     "05_doses": "Held-out sonnets put into otherwise clean lessons, so many copies of each: loss of the true lines "
     "minus that without a copy, chrF, and lines that come back word for word, with 95 % bands over sonnets. Grey: what "
     "the released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file as lessons. Red: "
@@ -82,7 +74,7 @@ CAPTIONS = {
 }
 
 
-def show(figure: Figure, folder: Path, name: str) -> None:
+def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -90,7 +82,7 @@ def show(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(CAPTIONS[name])
+    note = escape(caption or CAPTIONS[name])
     narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)
