@@ -187,7 +187,7 @@ html.marked(copies.texts_to_see(found), copies.shown().text)
 # %% tags=["hide-input"]
 from frugal_lib.teachers.by_name import SHAKESPEARE
 
-rates = tables.perfect_rates(found)
+rates = {writer: 100 * found.columns(writer)["perfect"].mean() for writer in found.audits}
 order = " < ".join(names[t] for t in sorted(rates, key=rates.get) if t in synthetic.STRENGTH)
 html.say(
     "synthetic_form",

@@ -62,9 +62,8 @@ class Student(Arm):
 
     def without(self, numbers: set[int]) -> Student:
         """The same students, some held-out sonnets left out of their evaluation."""
-        kept = [[row for row in record.examples if row.get("id") not in numbers] for record in self.records]
-        records = (replace(record, examples=rows) for record, rows in zip(self.records, kept, strict=True))
-        return replace(self, records=tuple(records))
+        kept = (replace(r, examples=[row for row in r.examples if row.get("id") not in numbers]) for r in self.records)
+        return replace(self, records=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,7 @@ class SyntheticResults:
     def leak_pairs(self) -> dict[tuple[str, bool], tuple[Student, Student]]:
         """By base and `long`: students of Flash as released, and those of Flash without held-out text."""
         kinds = [(base, long) for base in self.bases for long in (False, True)]
-        pairs = {
-            (base, long): tuple(self.largest(base, "flash", selection, long) for selection in ("", common.CLEAN))
-            for base, long in kinds
-        }
+        pairs = {(b, long): tuple(self.largest(b, "flash", s, long) for s in ("", common.CLEAN)) for b, long in kinds}
         return {kind: pair for kind, pair in pairs.items() if all(pair)}
 
     @property

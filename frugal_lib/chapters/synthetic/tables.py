@@ -32,13 +32,8 @@ def percent(values: np.ndarray) -> str:
     return cell(mean_interval(100 * values), 1)
 
 
-def perfect_rates(found: SyntheticResults) -> dict[str, float]:
-    """How many of a writer's sonnets are "perfect" by the paper's rule, in %."""
-    return {teacher: 100 * found.columns(teacher)["perfect"].mean() for teacher in found.audits}
-
-
 def form_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
-    """Table 4: how many sonnets are "perfect" by the paper's rule, and what else there is to their form."""
+    """Table 4: how many sonnets are "perfect" by the paper's rule, and other measures of form."""
     paper = published.table("table4_perfect_sonnet_rate").set_index("teacher")["perfect_rate"]
     lines = []
     for teacher, record in found.audits.items():
@@ -78,7 +73,7 @@ def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
 
 
 def cost_by_teacher(found: SyntheticResults) -> pd.DataFrame:
-    """USD for a thousand sonnets: the paper's number, and list prices for the letters that it got."""
+    """USD for a thousand sonnets: the paper's number, and list prices for the text that it received."""
     paper = published.table("figure3_synthetic").set_index("teacher")["usd_per_1000"]
     lines = []
     for teacher, name in PAPER_NAMES.items():

@@ -147,7 +147,6 @@ def test_the_pages_numbers_come_from_records(results):
     assert copies.lead_over_lite(found) == (1.0, 4096)  # one sonnet alone differs
     file = copies.copies_by_teacher(found)["flash"]
     assert (file.sonnets, file.share, file.held_out) == (1200, 0.01, [138])
-    assert tables.perfect_rates(found) == dict.fromkeys(found.audits, 100)
     gaps = leak_gaps(found)
     assert set(gaps) == {("micro", False), ("nano", False), ("nano", True)}
     assert gaps["nano", True]["test"].mean == pytest.approx(-0.02)
