@@ -42,14 +42,6 @@ CAPTIONS = {
     "02_agreement": "A dot for each run whose dev loss is near the lowest of its sweep. ρ is Spearman's rank "
     "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
     "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
-    "04_gains": "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
-    "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
-    "04_losses": "Loss on the true lines of the test sonnets, less that of students of Shakespeare alone, with 95 % "
-    "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
-    "04_generations": "The paper's released generations, scored here: a bar a sonnet, red for copies; dotted and "
-    "in the title, the score of all. 155 and 156 are scored against the sonnets they are versions of, 138 and 144.",
-    "04_leak": "Loss of students of Flash as released less that of students of Flash without held-out text, by sonnet "
-    "(132–143 are dev, 145–154 test); red: a copy of it is in Flash's file.",
 }
 
 
