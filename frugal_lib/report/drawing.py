@@ -44,17 +44,6 @@ CAPTIONS = {
     "01_confusion": "What full fine-tuning answers on dev for each true class, in % of that class, all seeds together.",
     "01_labelled_curves": "Full fine-tuning by epoch: a colour per learning rate, a thin line per seed, their mean "
     "thick. A ring marks the epoch whose weights were kept, the one with the highest dev accuracy.",
-    "02_rank_gaps": "LoRA minus full fine-tuning, each at its best setting, with 95 % intervals paired by sonnet and "
-    "seed. Left: test loss, lower is better; shaded is what counts as a match. Right: dev chrF.",
-    "02_chrf_by_rate": "The paper's figure 10 redrawn from its released runs (batch size 16), and ours: dev chrF by "
-    "learning rate, a colour per rank, full fine-tuning black. Grey: 95 % of draws of eleven random training lines.",
-    "02_losses_by_rate": "The paper's figure 4 redrawn from its released runs (batch size 16), and ours: train and dev "
-    "loss at the last epoch, a colour per rank, full fine-tuning black.",
-    "02_best_of": "The best of so many trials scores so much on average. Grey: random training lines, with the range "
-    "of 95 % of bests; blue and black: the paper's runs, drawn from its sweep.",
-    "02_agreement": "A dot for each run whose dev loss is near the lowest of its sweep. ρ is Spearman's rank "
-    "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
-    "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
     "03_sizes_and_scores": "The paper's figure 2 and ours: size by format (bars) and dev chrF with 95 % intervals. "
     "Grey band: eleven random training lines, their 95 % interval.",
     "03_loss_by_format": "Loss on the true lines of the test sonnets by format, less that of the tuned model in FP32, "
@@ -82,7 +71,7 @@ CAPTIONS = {
 }
 
 
-def show(figure: Figure, folder: Path, name: str) -> None:
+def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -90,7 +79,7 @@ def show(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(CAPTIONS[name])
+    note = escape(caption or CAPTIONS[name])
     narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)
