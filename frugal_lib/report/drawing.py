@@ -30,19 +30,7 @@ STYLE = {
 
 
 LEAST = 0.62  # of its size to which a figure shrinks on a phone; below it scrolls sideways, so that it can be read
-CAPTIONS = {
-    "02_rank_gaps": "LoRA minus full fine-tuning, each at its best setting, with 95 % intervals paired by sonnet and "
-    "seed. Left: test loss, lower is better; shaded is what counts as a match. Right: dev chrF.",
-    "02_chrf_by_rate": "The paper's figure 10 redrawn from its released runs (batch size 16), and ours: dev chrF by "
-    "learning rate, a colour per rank, full fine-tuning black. Grey: 95 % of draws of eleven random training lines.",
-    "02_losses_by_rate": "The paper's figure 4 redrawn from its released runs (batch size 16), and ours: train and dev "
-    "loss at the last epoch, a colour per rank, full fine-tuning black.",
-    "02_best_of": "The best of so many trials scores so much on average. Grey: random training lines, with the range "
-    "of 95 % of bests; blue and black: the paper's runs, drawn from its sweep.",
-    "02_agreement": "A dot for each run whose dev loss is near the lowest of its sweep. ρ is Spearman's rank "
-    "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
-    "02_steps": "Left: speed of a training step by rank, full fine-tuning at 1. Right: memory of a step by part.",
-}
+CAPTIONS = {}
 
 
 def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:

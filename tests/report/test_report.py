@@ -13,7 +13,7 @@ from frugal_lib.chapters.baseline import labelled, sonnets
 from frugal_lib.chapters.baseline import plan as baseline_plan
 from frugal_lib.chapters.baseline.sonnets import difference, score_row
 from frugal_lib.chapters.embedded import figures as embedded_figures
-from frugal_lib.chapters.lora import figures, step_tables
+from frugal_lib.chapters.lora import figures
 from frugal_lib.chapters.quantization import figures as quantization_figures
 from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.quantization import results as quantization_results
@@ -96,7 +96,7 @@ def drawn_of_chapter_2(monkeypatch):
         "02_losses_by_rate": lambda: figures.losses_by_rate(found),
         "02_best_of": lambda: figures.best_of_chart(found),
         "02_agreement": lambda: figures.agreement_chart(found),
-        "02_steps": lambda: step_tables.step_chart(costs),
+        "02_steps": lambda: figures.step_chart(costs),
     }
 
 
