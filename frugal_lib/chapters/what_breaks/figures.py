@@ -1,4 +1,4 @@
-"""Figures of chapter 5: every score beside what knows nothing of the prompt, and what copies of the test do."""
+"""Figures of chapter 5: every score beside what ignores the prompt, and what copies of held-out sonnets do."""
 
 from __future__ import annotations
 
@@ -105,10 +105,9 @@ def copies_chart(found: Contaminated, book: SyntheticResults) -> Figure:
             told = measured_in_file(book, base)
             panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
         if held:
-            copied = {
-                r["id"]: r["chrf"] for r in book.generations.examples if r["model"] == "flash" and r["id"] in held
-            }
-            panels[1].plot([held[i] for i in copied], list(copied.values()), "D", color=PAPER, label="the paper, Flash")
+            rows = [row for row in book.generations.examples if row["model"] == "flash" and row["id"] in held]
+            scores = [row["chrf"] for row in rows]
+            panels[1].plot([held[r["id"]] for r in rows], scores, "D", color=PAPER, label="the paper, Flash")
         figure.legend(*unique_handles(panels[1]), loc="outside upper left", ncols=5)
         figure.set_layout_engine("constrained")
     return figure
@@ -129,5 +128,5 @@ def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([c or NO_COPY for c in ticks], [str(c) for c in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks))
+    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks, default=1))
     axes.set_xlabel("copies in the lessons")

@@ -58,10 +58,11 @@ def test_the_curve_is_read_between_numbers_of_copies():
 def test_the_released_file_lies_on_the_curve(records, contaminated):
     book = claims.book_of(records).synthetic
     assert copies_in_file(book) and set(copies_in_file(book)) == {138}
-    for base in contaminated.bases:
-        measured = contamination.measured_in_file(book, base)
-        assert set(measured) == {138}
-        assert from_curve(effects(contaminated.ladders[base], "nats"), copies_in_file(book)[138]) < 0
+    measured = {base: contamination.measured_in_file(book, base) for base in contaminated.bases}
+    assert {number for values in measured.values() for number in values} == {138}
+    for ladder in contaminated.ladders.values():
+        expected = from_curve(effects(ladder, "nats"), copies_in_file(book)[138])
+        assert expected == pytest.approx(-1.6 - 1.6 * np.log2(144 / 14 / 8))  # between 8 and 16 copies
     rows = contamination.copied_generations(book)
     assert 138 in {number for number, _, _ in rows} and all(score >= 80 for _, _, score in rows)
 
