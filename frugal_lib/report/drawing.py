@@ -30,10 +30,9 @@ STYLE = {
 
 
 LEAST = 0.62  # of its size to which a figure shrinks on a phone; below it scrolls sideways, so that it can be read
-CAPTIONS = {}
 
 
-def show(figure: Figure, folder: Path, name: str, caption: str | None = None) -> None:
+def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
     """Show a figure with its caption, and write it as `name.svg` and `name.png` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
@@ -41,7 +40,7 @@ def show(figure: Figure, folder: Path, name: str, caption: str | None = None) ->
         figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
     plt.close(figure)
     svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-    note = escape(caption or CAPTIONS[name])
+    note = escape(caption)
     narrowest = f"min-width:{LEAST * 96 * figure.get_figwidth():.0f}px"
     picture = svg[svg.index("<svg") :].replace("<svg", f'<svg style="{narrowest}" role="img" aria-label="{note}"', 1)
     keep(name, HTML(f'<figure class="frugal">{picture}<figcaption>{note}</figcaption></figure>'), note)

@@ -36,10 +36,6 @@ class LoraArm(Arm):
     tried: tuple[Record, ...]
 
     @property
-    def kept(self) -> tuple[Record, ...]:
-        return self.records
-
-    @property
     def name(self) -> str:
         return f"LoRA, rank {self.rank}" if self.rank else "full fine-tuning"
 

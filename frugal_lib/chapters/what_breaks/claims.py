@@ -67,10 +67,7 @@ def row_named(rows: Sequence[ScoreRow], method: str) -> ScoreRow:
 
 def claims_of(chapter: str) -> Sequence[Claim]:
     """The claims of a chapter."""
-    try:
-        return import_module(f"frugal_lib.chapters.{chapter}.claims").CLAIMS
-    except (ModuleNotFoundError, AttributeError):  # until every chapter has CLAIMS
-        return import_module("frugal_lib.chapters.what_breaks.interim_claims").CLAIMS[chapter]
+    return import_module(f"frugal_lib.chapters.{chapter}.claims").CLAIMS
 
 
 def collected() -> list[tuple[str, str, Claim]]:

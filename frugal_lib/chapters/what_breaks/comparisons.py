@@ -54,7 +54,7 @@ def comparisons(book: Book, base: str) -> list[Comparison]:
     found: list[tuple[str, Sequence[Record], Sequence[Record]]] = []
     if base in book.lora.bases:
         best, full = book.lora.best(base), book.lora.full(base)
-        found.append((f"{best.name} − full fine-tuning", best.kept, full.kept))
+        found.append((f"{best.name} − full fine-tuning", best.records, full.records))
     if base in book.quantization.bases:
         full = book.quantization.full(base)
         kinds = ("full", "int4-tensor"), ("full", "nf4"), ("qaft", "int4-tensor")
