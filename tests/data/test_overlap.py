@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -112,13 +111,19 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path):
         assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
+def seconds_of_children():
+    """Of the processor, which other work on the machine does not lengthen much."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
 @pytest.mark.skipif(not os.environ.get("FRUGAL_DATA_DIR"), reason="needs FRUGAL_DATA_DIR")
 @pytest.mark.parametrize(("teacher", "copies"), [("flash", 224), ("flash-lite", 4), ("pro", 57)])
 def test_a_released_file_is_audited_within_ten_seconds(teacher, copies):
     (name,) = SOURCES[teacher].files
     held = fetch.data_dir() / "cs224n_gpt/data/sonnets.txt"
-    started = time.perf_counter()
+    before = seconds_of_children()
     done = command(path_of(teacher, name), "--against", held, "--json")
-    assert time.perf_counter() - started < 10
+    assert seconds_of_children() - before < 10
     found = json.loads(done.stdout)
     assert found["items"] == len(poems(teacher)) and 0 < found["items_mostly_verbatim"] <= copies
