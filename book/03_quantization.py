@@ -20,8 +20,7 @@
 # A weight takes 32 bits, or 8, or 4. The paper stores its fine-tuned GPT-2 Small in formats from FP64 down to INT4,
 # and fine-tunes it with rounding in the loop (quantization-aware fine-tuning, QAFT). It concludes that INT4 collapses
 # without QAFT, that QAFT keeps the sonnets, and that it quietly damages what else the model could do. This chapter
-# stores real bytes, gives INT4 more than one scale, and measures generality in ways that could have come out
-# otherwise.
+# stores real bytes, gives INT4 more than one scale, and measures generality with measures that can fail.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -46,32 +45,70 @@ results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
 from frugal_lib.chapters import registry
-from frugal_lib.chapters.quantization import claims, figures, speed, tables, text
+from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
+from frugal_lib.data.labelled import SOURCES
+from frugal_lib.paper import published
 from frugal_lib.profiles import load_profile
-from frugal_lib.report import drawing, html, spot_check, verdict
+from frugal_lib.report import claim, drawing, html, spot_check, verdict
+from frugal_lib.report.cells import rate_text
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
 records = registry.records_of("quantization", settings, folder, seed, device)
 found = quantization.quantization_results(records)
 command = f"python -m frugal_lib sweep quantization --profile {profile}"
-html.say("quantization_verdict", claims.quantization_sentence(found))
+
+# %% tags=["hide-input"]
+verdicts = claim.verdicts(claims.CLAIMS, found, found.bases)
+asked = (
+    claims.KEEPS_TASK.format("INT8"),
+    claims.DAMAGES.format("INT8"),
+    claims.DAMAGES.format("INT4"),
+    claims.NEEDS,
+)
+answers = {
+    base: [f"{v.claim} – **{v.verdict}**" for text in asked for v in verdicts if (v.claim, v.base) == (text, base)]
+    for base in found.bases
+}
+spoken = " ".join(f"On `{base}`: {'; '.join(words)}." for base, words in answers.items())
+html.say("quantization_verdict", f"Does quantization keep the task and quietly damage generality? {spoken}")
 
 # %% [markdown]
 # ## What survives
 #
-# The paper's claims about quantization, and what our records say of them. Losses are those of the true lines 4–14 of
-# the test sonnets; differences are paired by sonnet and by seed, and the words in the second column follow from the
-# intervals. That generality is damaged counts as shown where one measure is worse beyond doubt and perhaps by more
-# than 0.05 (of AUROC, or bits per character), and as refuted where none is worse by more than that. A measure in
-# which the base itself is no better than chance has nothing to lose and is left out.
+# The paper's claims about quantization, and what our records say about them. Losses are those of the true lines 4–14
+# of the test sonnets; differences are paired by sonnet and by seed, and the words in the second column follow from the
+# intervals. “Damages generality” is supported where the interval of one measure excludes zero and reaches beyond 0.05
+# (of AUROC, the area under the ROC curve, or bits per character), and contradicted where none is worse by more than
+# that. A measure in which the base itself is no better than chance has nothing to lose and is left out.
 
 # %%
-html.table(verdict.verdict_table(claims.quantization_verdicts(found)), "Claims of the paper about quantization")
+html.table(verdict.verdict_table(verdicts), "Claims of the paper about quantization")
 
-# %%
-html.say("quantization_how", text.quantization_how(found))
+# %% tags=["hide-input"]
+trained = []
+for base in found.bases:
+    full, lora = found.full(base), found.arm(base, "lora")
+    run, adapter = full.records[0].run, lora.records[0].run if lora else None
+    kept = [
+        f"{quantization.FORMAT_NAMES[arm.format]} {rate_text(arm.records[0].run.learning_rate)}"
+        for arm in found.qaft(base)
+    ]
+    trained.append(
+        f"`{base}` ({full.fact('parameters') / 1e6:.1f} M parameters, {len(full.records)} seeds): full fine-tuning at "
+        f"{rate_text(run.learning_rate)}, "
+        + (f"LoRA and QLoRA of rank {adapter.rank} at {rate_text(adapter.learning_rate)}, " if adapter else "")
+        + f"QAFT at the rate of lowest dev loss among {', '.join(map(rate_text, found.rates(base)))} "
+        f"({', '.join(kept)}); batch size {run.batch_size}, at most {run.epochs} epochs, patience {run.patience}"
+    )
+sets = "; ".join(SOURCES[tuple(name.split("/"))] for name in run.pair_sets.split())
+html.say(
+    "quantization_how",
+    f"*How it was measured.* {'. '.join(trained)}. QAFT starts from the base, as full fine-tuning does: they differ "
+    f"only in the rounding. Generality: {run.pairs} pairs of each set to train a probe on and as many to ask about "
+    f"({sets}). Intervals are 95 %, with items and seeds both taken as random; differences are paired by both.",
+)
 html.source_line([record for arm in found.arms for record in arm.records], folder, command)
 
 # %% [markdown]
@@ -80,27 +117,57 @@ html.source_line([record for arm in found.arms for record in arm.records], folde
 # The paper's Figure 2: bars are megabytes, lines are chrF. Its INT8 and INT4 have one scale per tensor, and its sizes
 # are bits × parameters; ours are those of the file, with embeddings, which stay in FP32, and scales.
 
-# %%
-drawing.show(figures.sizes_and_scores(found), settings.figures_folder, "03_sizes_and_scores")
-html.say("quantization_unsupported", text.unsupported_sentence(found))
+# %% tags=["hide-input"]
+drawing.show(
+    figures.sizes_and_scores(found),
+    settings.figures_folder,
+    "03_sizes_and_scores",
+    "The paper's figure 2 and ours: size by format (bars) and dev chrF with 95 % intervals. Grey band: eleven random "
+    "training lines, their 95 % interval.",
+)
+reasons = sorted({record.error for record in found.unsupported})
+html.say(
+    "quantization_unsupported",
+    f"Not run on the device that made the records: {' '.join(reasons)}"
+    if reasons
+    else "The device that made the records could run every format.",
+)
+
+# %% tags=["hide-input"]
+four_bits = [arm for base in found.bases if (arm := found.arm(base, "full", "int4-tensor"))]
+larger = [
+    f"`{arm.base}` in INT4 takes {arm.fact('file_bytes') / arm.nominal_bytes:.1f} times its bits × parameters"
+    for arm in four_bits
+]
+why = (
+    f" {'; '.join(larger)}: the embeddings keep their full precision, and are a larger share of a small model."
+    if larger
+    else ""
+)
+html.say("quantization_sizes", f"The paper's sizes: {published.published()['figure2_quantization']['note']}{why}")
 
 # %%
-html.say("quantization_sizes", text.sizes_sentence(found))
 html.table(tables.format_table(found, folder), "Figure 2 as a table: bytes and quality of every format")
 
 # %% [markdown]
 # chrF hardly moves where the model no longer knows what Shakespeare would write: eleven random lines score as much.
 # The loss on the true lines tells formats apart.
 
-# %%
-drawing.show(figures.loss_by_format(found), settings.figures_folder, "03_loss_by_format")
+# %% tags=["hide-input"]
+drawing.show(
+    figures.loss_by_format(found),
+    settings.figures_folder,
+    "03_loss_by_format",
+    "Loss on the true lines of the test sonnets by format, less that of the tuned model in FP32, with 95 % intervals "
+    "paired by sonnet and seed: lower is better. Even steps up to 0.2, then wider ones.",
+)
 
 # %% [markdown]
-# ### Four bits, and what shares a scale
+# ### Four bits, by granularity
 #
-# One large weight sets the step of all that share its scale. The same fine-tuned models, rounded to four bits with a
-# scale per tensor, per channel (row of the matrix) and per block of 64 weights; NF4 spaces its sixteen values as
-# normally distributed weights want them.
+# The largest weight sets the step of all weights that share its scale. The same fine-tuned models are rounded to four
+# bits with a scale per tensor, per channel (row of the matrix) and per block of 64 weights (the group size); NF4 puts
+# its sixteen values at the quantiles of a normal distribution.
 
 # %%
 html.table(tables.int4_table(found, folder), "The same models in four bits: loss in nats per token")
@@ -108,12 +175,41 @@ html.table(tables.int4_table(found, folder), "The same models in four bits: loss
 # %% [markdown]
 # ## Speed
 #
-# The paper's Table 2, beside one machine of ours, measured with nothing else running. A chapter is not built like that:
-# the page shows the record.
+# The paper's Table 2, beside one machine of ours, measured with nothing else running. Speed is not measured while the
+# book is built: the page shows the record.
+
+# %% tags=["hide-input"]
+DEVICES = {
+    "cpu": "These are times on a CPU, of a small model. Integers are converted back to FP32 at every step, and FP16 "
+    "and BF16 run at whatever speed this CPU has for them: the numbers say what a format costs here, not what it gains "
+    "where reading the weights limits the speed, as on a GPU and with large models. That is not measured here; what is "
+    "saved here is memory.",
+    "cuda": "These are times on a GPU, with the kernels of bitsandbytes and torchao for their formats.",
+}
+
+
+def speed_sentence(records):
+    (record,) = records
+    place, (factors, apart) = record.environment, speed.relative(record)
+    slow, fast = (
+        f"{factors[name]:.2f} ({quantization.FORMAT_NAMES[name]})"
+        for name in (min(factors, key=factors.get), max(factors, key=factors.get))
+    )
+    threads = f"{place['threads']} thread" + "s" * (place["threads"] != 1)
+    return (
+        f"Greedy generation of {record.metrics['tokens']} tokens after the first lines of dev sonnets, base "
+        f"`{record.run.base}`, {place['device_name']}, {threads}; FP32 matrix products run at "
+        f"{record.metrics['gemm_gflops']:.0f} GFLOP/s there. At twelve prompts the formats run at {slow} to {fast} "
+        f"times the speed of FP32, and the trials of one format are up to {apart:.2f} times apart, so that smaller "
+        f"differences mean nothing. {DEVICES[place['device']]} The paper's numbers are of GPT-2 Small on an L4 GPU at "
+        "batch size 8."
+    )
+
+
+rates = speed.shown(settings, folder)
+html.say("quantization_speed", rates.say(speed_sentence))
 
 # %%
-rates = speed.shown(settings, folder)
-html.say("quantization_speed", rates.say(text.speed_sentence))
 html.table(tables.speed_table(rates.records, rates.folder), "Table 2: size and tokens per second by format")
 
 # %%
@@ -125,11 +221,30 @@ html.source_line(rates.records, rates.folder, rates.source)
 # ### The paper's protocol
 #
 # The paper's Figure 5 puts a paraphrase head on the sonnet model and asks it about Quora's pairs. The head was not
-# trained: it is what a random generator drew. Here the same is done with many heads.
+# trained: its weights are random. Here the same is done with many heads.
 
-# %%
-html.say("quantization_zero_shot", text.zero_shot_sentence(found))
-drawing.show(figures.zero_shot_bars(found), settings.figures_folder, "03_zero_shot")
+# %% tags=["hide-input"]
+full, qaft = quantization.paper_zero_shot()
+(pairs,), (yes,) = ({row[key] for row in found.zero_shot.examples} for key in ("pairs", "yes"))
+arm, no = found.full(found.bases[0]), tables.majority_share(found)
+shares, heads = tables.head_shares(arm, no), len(tables.heads(arm)["accuracy"])
+html.say(
+    "quantization_zero_shot",
+    f"The paper reports an accuracy of {full:.4f} after full fine-tuning and {qaft:.4f} after QAFT; the two add up to "
+    f"{full + qaft:.4f}. It released zero-shot answers of two models, and they are one and the same file: of "
+    f"{pairs:,} pairs, {yes:,} are called paraphrases. On `{arm.base}` after full fine-tuning, "
+    f"{100 * shares['alike']:.0f} % of {heads:,} untrained heads give at least {100 * tables.ALIKE:.0f} % of the pairs "
+    f"the same answer, and {100 * shares['either']:.0f} % of them score within a point of {no:.3f} or {1 - no:.3f}, "
+    "the shares of the two labels among our pairs; at the label rate of the paper's pairs, the same constants score "
+    f"{full:.4f} and {qaft:.4f}. Which of the two a model gets depends on the random weights of the head.",
+)
+drawing.show(
+    figures.zero_shot_bars(found),
+    settings.figures_folder,
+    "03_zero_shot",
+    "Left and middle: the bars of the paper's figure 5, ours as points. Right: accuracies of untrained heads on our "
+    "models; dotted, what a constant answer scores.",
+)
 
 # %%
 html.table(tables.head_table(found), "Untrained heads on Quora's pairs")
@@ -137,20 +252,26 @@ html.table(tables.head_table(found), "Untrained heads on Quora's pairs")
 # %% [markdown]
 # ### Four measures that can fail
 #
-# A pair is put to the model as a question, and the likelihoods of “yes” and “no” behind it are compared: the language
+# A pair is put to the model as a question, and the likelihoods of the answers “yes” and “no” are compared: the language
 # model's own head, which was trained (AUROC; 0.5 is chance). A linear probe of the same hidden state says whether the
 # answer is still in there. Bits per character on leading articles and on late poems by Yeats say what became of the
-# language model elsewhere. MRPC and these texts were trained on by nobody here.
+# language model elsewhere. No model here was trained on MRPC (the Microsoft Research Paraphrase Corpus) or these texts.
 
-# %%
-drawing.show(figures.generality_chart(found), settings.figures_folder, "03_generality")
+# %% tags=["hide-input"]
+drawing.show(
+    figures.generality_chart(found),
+    settings.figures_folder,
+    "03_generality",
+    "How much worse than full fine-tuning in FP32 each model is in what it was not fine-tuned for, with 95 % intervals "
+    "paired by item and seed; right of zero is worse. Shaded: what counts as no damage.",
+)
 
 # %%
 html.table(tables.generality_table(found, folder), "Measures of generality, as they are")
 
 # %% [markdown]
-# Balanced accuracy needs a threshold, and a model leans to one answer whatever it is asked. The lean is what prompts
-# without content score (in nats, “yes” over “no”), and is taken off first (Zhao et al. 2021).
+# Balanced accuracy needs a threshold, and a model prefers one answer whatever it is asked. This yes-bias is measured
+# with prompts without content (in nats, “yes” over “no”), and subtracted first (Zhao et al. 2021).
 
 # %%
 html.table(tables.balanced_table(found), "Yes or no, calibrated")

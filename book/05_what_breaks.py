@@ -42,20 +42,26 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib.chapters import registry
+from collections import Counter
+
+import numpy as np
+
+from frugal_lib.chapters import common, registry
 from frugal_lib.chapters.baseline import sonnets
-from frugal_lib.chapters.what_breaks import (
-    answers,
-    capacity,
-    chance,
-    claims,
-    contamination,
-    figures,
-    first_measurement,
-    power,
-)
+from frugal_lib.chapters.lora.claims import matches
+from frugal_lib.chapters.lora.results import gain
+from frugal_lib.chapters.quantization.claims import collapses, damages, keeps_quality
+from frugal_lib.chapters.quantization.tables import ALIKE
+from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_not_better
+from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
+from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures, first_measurement
+from frugal_lib.data.overlap import MOSTLY
+from frugal_lib.data.sonnets import GIVEN_LINES
+from frugal_lib.paper import published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
+from frugal_lib.report.cells import cell, signed
+from frugal_lib.report.verdict import MARGIN, MARKS
 
 settings = load_profile(profile)
 folder = settings.results_folder(results)
@@ -63,9 +69,85 @@ names = ("baseline", "lora", "quantization", "synthetic", "what_breaks")
 records = {name: registry.records_of(name, settings, folder, seed, device) for name in names}
 book, rows = claims.book_of(records), sonnets.score_rows(records["baseline"])
 controls = records["what_breaks"]
-doses = contamination.dose_results(controls)
-html.say("answers", answers.answers(book, rows))
-html.say("claims_count", claims.claim_sentence(book))
+contaminated = contamination.contaminated_results(controls)
+
+
+# %% tags=["hide-input"]
+def verdicts(test):
+    """The verdicts of a test, such as: **contradicted** on `micro`, **supported** on `nano`."""
+    found = claims.bases_by_word(test, book.bases).items()
+    return ", ".join(f"**{word}** on `{'` and `'.join(bases)}`" for word, bases in found) or "not tested"
+
+
+# %% tags=["hide-input"]
+chrf = published.table("table3_lora_rank").set_index("rank").dev_chrf
+random_lines = claims.row_named(rows, "floor-lines").intervals["dev_chrf"]
+within = sum(random_lines.low <= score <= random_lines.high for score in (chrf.max(), chrf["full"]))
+losses = {base: comparisons.comparisons(book, base)[0].loss() for base in book.lora.bases}
+costs = " and ".join(f"{cell(loss, 3, '+')} nats per token on `{base}`" for base, loss in losses.items())
+gains = " and ".join(f"{gain(book.lora, base, 'test').mean:.3f}" for base in book.lora.bases)
+lora_answer = (
+    f"*LoRA matches full fine-tuning*: {verdicts(lambda base: matches(book.lora, base))}. The paper's chrF is "
+    f"{chrf.max():.2f} with low-rank adapters (LoRA) against {chrf['full']:.2f}, "
+    f"{('neither of them', 'one of them', 'both of them')[within]} within the interval of eleven random lines, "
+    f"{cell(random_lines)}. The likelihood of the true lines shows more: LoRA costs {costs}, where full fine-tuning "
+    f"gains {gains}."
+)
+
+# %% tags=["hide-input"]
+formats = published.table("figure2_quantization").set_index("format").ptq_chrf
+accuracy = published.table("figure5_zero_shot").set_index("bar")["value"]
+before, after = (accuracy[f"paraphrase accuracy, zero-shot from sonnet {name}"] for name in ("full FT", "QAFT INT8"))
+four_bits = comparisons.four_bits(book)
+scales = {"int4-tensor": "with one scale per matrix", "nf4": "with a scale for every 64 weights (NF4)"}
+costs = " and ".join(f"{cell(cost, 3, '+')} {scales[arm.format]}" for arm, cost in four_bits)
+kept = verdicts(lambda base: keeps_quality(book.quantization, base, "bf16", "BF16"))
+harmed = verdicts(lambda base: damages(book.quantization, base, "int8-tensor", "INT8"))
+quantization_answer = (
+    f"*Quantization keeps the task and quietly damages generality*: that BF16 keeps the quality is {kept}; that INT4 "
+    f"collapses is {verdicts(lambda base: collapses(book.quantization, base))} (the paper: chrF {formats['FP32']:.2f} "
+    f"in FP32, {formats['BF16']:.2f} in BF16, {formats['INT4']:.2f} in INT4); that quantization-aware fine-tuning "
+    f"(QAFT) damages generality is {harmed}."
+    + (f" In four bits `{four_bits[0][0].base}` loses, in nats per token, {costs}." if four_bits else "")
+    + f" The damage that the paper reports is a zero-shot accuracy of {after:.2f} with QAFT against {before:.2f} "
+    f"without, by a head that was never trained: {100 * comparisons.constant_heads(book):.0f} % of such heads give at "
+    f"least {100 * ALIKE:.0f} % of the pairs the same answer."
+)
+
+# %% tags=["hide-input"]
+chrf = published.table("figure3_synthetic").set_index("teacher").n1000
+found = {base: flash_beats_pro(book.synthetic, base, common.CLEAN) for base in book.synthetic.bases}
+leads = ", ".join(f"{verdict.number} per token on `{base}`" for base, verdict in found.items() if verdict)
+scores = book.synthetic.generations.metrics
+teacher_answer = ""
+if {"flash-lite", "flash", "pro"} <= set(book.synthetic.teachers):
+    released, clean = (
+        verdicts(lambda base, selection=selection: stronger_is_not_better(book.synthetic, base, selection))
+        for selection in ("", common.CLEAN)
+    )
+    teacher_answer = (
+        f"*A stronger teacher does not always make a better student*: {released}; without held-out text among the "
+        f"training examples {clean}. The paper's dev chrF is {chrf['Gemini 2.5 Flash Lite']:.2f} with Flash Lite, "
+        f"{chrf['Gemini 2.5 Flash']:.2f} with Flash, {chrf['Gemini 2.5 Pro']:.2f} with Pro. But "
+        f"{100 * book.synthetic.copies('flash').mean():.0f} % of Flash's sonnets are Shakespeare's, held-out ones "
+        f"among them: what its student wrote scores {scores['flash_dev_chrf']:.2f}, and "
+        f"{scores['flash_dev_chrf_without_copies']:.2f} without the one sonnet that is a copy. Without held-out text, "
+        f"Flash minus Pro is {leads}."
+    )
+
+# %% tags=["hide-input"]
+answers = filter(None, (lora_answer, quantization_answer, teacher_answer))
+html.say("answers", "\n".join(f"1. {answer}" for answer in answers))
+
+# %% tags=["hide-input"]
+evaluated = claims.evaluated(book)
+words = Counter(verdict.verdict for _, _, found in evaluated for verdict in found)
+bases = " and ".join(f"`{base}` ({book.parameters(base):.1f} M parameters)" for base in book.bases)
+html.say(
+    "claims_count",
+    f"{len(evaluated)} claims of the paper, tested on small GPT-2 models of our own, {bases}: of {words.total()} "
+    f"verdicts, {', '.join(f'**{words[word]} {word}**' for word in MARKS)}.",
+)
 html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --profile {profile}")
 
 # %% [markdown]
@@ -74,116 +156,286 @@ html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --pr
 # %%
 html.keep("claims", html.table(claims.claim_table(book)), "The claims of the paper and their verdicts")
 
-# %%
-html.say("claims_how", claims.claim_how())
+# %% tags=["hide-input"]
+html.say(
+    "claims_how",
+    "*How a verdict comes about.* Losses are nats per token on the true lines 4–14 of the test sonnets, on which "
+    "nothing was chosen; below zero the first named is better. Intervals are 95 %, with sonnets and seeds both "
+    f"taken as random. A method keeps or matches quality where the whole interval of its loss stays within "
+    f"{100 * MARGIN:.0f} % of what full fine-tuning gains over the base. Each claim links to the chapter with its "
+    "test, records and margins.",
+)
 
-# %%
-html.say("takeaways", power.takeaways(book, rows, doses))
+# %% tags=["hide-input"]
+full = claims.row_named(rows, "full").intervals["dev_chrf"]
+name, difference = next(iter(chance.paper_differences().items()))
+takeaways = [
+    f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(random_lines)} on dev, "
+    f"full fine-tuning {cell(full)}.",
+    f"**Ask how small a difference the test set can show.** The paper's {name} is {signed(difference)} chrF: to detect "
+    f"it, were it real, takes {chance.sonnets_needed(book, difference):,} sonnets, and there are twelve.",
+]
+if four_bits:
+    costs = "; ".join(f"{arm.name} {cell(cost, 3, '+')}" for arm, cost in four_bits)
+    takeaways += [
+        f"**Give four bits more than one scale.** Loss over FP32 on `{four_bits[0][0].base}`, nats per token: {costs}."
+    ]
+takeaways += [
+    "**Check generality with something that was trained.** Of untrained heads, "
+    f"{100 * comparisons.constant_heads(book):.0f} % give at least {100 * ALIKE:.0f} % of the pairs the "
+    "same answer."
+]
+
+
+# %% tags=["hide-input"]
+def number_of_copies(number):
+    """1 copy, 2 copies."""
+    return f"{number} cop{'y' if number == 1 else 'ies'}"
+
+
+copied = "; ".join(
+    f"{100 * copies.mean():.1f} % of the {len(copies):,} by {TEACHER_NAMES[teacher]}"
+    + (f" (held-out sonnets {', '.join(map(str, held))} among them)" if held else "")
+    for teacher, (copies, held) in contamination.gemini_copies(book.synthetic).items()
+)
+in_files = (
+    f"Of the released “synthetic” sonnets these have {MOSTLY} or more lines of Shakespeare word for word: {copied}."
+    if copied
+    else "This profile has no sonnets by a Gemini."
+)
+in_flash = contamination.copies_in_file(book.synthetic)
+reproduced = ""
+if in_flash and contaminated.bases:
+    base, students = next(iter(contaminated.ladders.items()))
+    verbatim, chrf = (contamination.levels(students, measure) for measure in ("verbatim", "chrf"))
+    copies = min(verbatim, key=lambda number: abs(number - np.mean(list(in_flash.values()))))
+    reproduced = (
+        f" With {number_of_copies(copies)} of a sonnet among {students[0].run.items} training "
+        f"examples, `{base}` writes {verbatim[copies].mean:.0f} of its 11 lines word for word and its chrF is "
+        f"{chrf[copies].mean:.0f} instead of {chrf[0].mean:.0f}."
+    )
+takeaways += [
+    f"**Look for the test set in synthetic data.** {in_files}{reproduced} `python -m frugal_lib audit SYNTHETIC "
+    "--against HELDOUT` takes a second."
+]
+html.say("takeaways", "\n".join(f"- {takeaway}" for takeaway in takeaways))
 
 # %% [markdown]
 # ## The floor under every score
 #
-# chrF counts the characters that two texts share, the given lines included. Random lines of training sonnets know
-# nothing of the sonnet that they complete.
+# chrF counts the character n-grams that two texts share, the lines of the prompt included. Random lines of training
+# sonnets ignore the sonnet that they complete.
 
 # %%
-drawing.show(figures.floors_chart(book, rows), settings.figures_folder, "05_floors")
+drawing.show(
+    figures.floors_chart(book, rows),
+    settings.figures_folder,
+    "05_floors",
+    "Every dev chrF that the paper prints or released, and every one of this book, beside what needs no model. "
+    "Red: the paper, on GPT-2 Small; blue: ours.",
+)
 
-# %%
-html.say("released_files", power.released_sentence(book))
+# %% tags=["hide-input"]
+files = (
+    "The paper's sweep, its zero-shot answers and its generations were read and scored by this book's code, from the "
+    "files as released."
+    if book.has_released_files
+    else "The paper's released files are not available on this machine: what this book says of its sweep, its "
+    "zero-shot answers and its generations comes from the committed records of reading and scoring them elsewhere."
+)
+html.say("released_files", files)
 
 # %% [markdown]
 # ## How far chance moves a score
 #
-# One completion of one dev sonnet: how much of the variance of its chrF is the sonnet's, the training seed's and that
-# of sampling, and the standard deviation of the score of twelve sonnets that is left when one model is trained once
-# and samples once.
+# One completion of one dev sonnet: how much of the variance of its chrF comes from the sonnet, from the training seed
+# and from sampling; and the standard deviation that is left in the score of twelve sonnets when one model is trained
+# once and samples once.
 
 # %%
 html.table(chance.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
 
 # %% [markdown]
-# Who looks at many such scores and reports the highest, reports luck. The best of so many draws of one and the same
-# thing, on average, and in brackets where 95 % of such bests lie:
+# The maximum of many noisy scores is mostly luck. The best of n draws of one and the same thing, on average, and in
+# brackets the range of 95 % of such maxima:
 
 # %%
-html.table(chance.luck_table(book, controls), "dev chrF of the best of so many draws")
+html.table(chance.luck_table(book, controls), "dev chrF of the best of n draws")
 
-# %%
-html.say("luck", chance.luck_sentence(book))
+# %% tags=["hide-input"]
+draws = chance.random_lines(book)
+trials = min(chance.TRIALS[-1], len(draws))
+best = chance.best_of(draws, trials)
+printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
+html.say(
+    "luck",
+    f"The paper's best LoRA, the highest of {chance.TRIALS[-1]} runs, has {printed:.2f}. The highest of {trials} draws "
+    f"of random lines has {best.mean:.2f} (95 % of such maxima: {best.low:.2f} to {best.high:.2f}).",
+)
 
 # %% [markdown]
 # ## What twelve sonnets can show
 #
-# The generations that the paper released, compared sonnet by sonnet: an exact test takes all flips of sign (4,096 for
-# twelve sonnets). The last column is the difference that such a test finds four times in five.
+# The generations that the paper released, compared sonnet by sonnet: an exact test takes all sign flips (4,096 for
+# twelve sonnets). The last column is the difference that such a test detects four times in five.
 
 # %%
-html.table(power.release_table(book), "The paper's released generations against each other")
+html.table(chance.release_table(book), "The paper's released generations against each other")
 
 # %% [markdown]
 # The same test on this book's models, whose scores are means over seeds and samples; and on the likelihood of the true
 # lines, which needs no samples:
 
 # %%
-html.table(chance.exact_table(book), "This book's models against each other")
+html.table(comparisons.exact_table(book), "This book's models against each other")
 
-# %%
-html.say("exact", chance.exact_sentence(book))
+# %% tags=["hide-input"]
+found = comparisons.all_comparisons(book)
+by_chrf, by_loss = (comparisons.detected(found, measure) for measure in ("chrf", "nats"))
+dev, test = (len(found[0].differences(measure)) for measure in ("chrf", "nats"))
+html.say(
+    "exact",
+    f"Of these {len(found)} differences, averaged over seeds and samples, chrF tells **{by_chrf}** from zero at 5 %, "
+    f"the likelihood of the true lines **{by_loss}**. A test takes all sign flips of its sonnets, {2**dev:,} for {dev} "
+    f"of dev, {2**test:,} for {test} of test; it is about these models, and does not generalize over seeds as the "
+    "intervals do.",
+)
 
 # %% [markdown]
-# How many sonnets a paired test would need to find the differences that the paper draws conclusions from, were they
+# How many sonnets a paired test would need to detect the differences that the paper draws conclusions from, were they
 # real, at the spread between two of its released models:
 
 # %%
-html.table(power.power_table(book), "Sonnets needed for 80 % power")
+html.table(chance.power_table(book), "Sonnets needed for 80 % power")
 
 # %% [markdown]
-# ## Held-out text in the lessons, dose by dose
+# ## Held-out text among the training examples
 #
-# [Chapter 4](04_synthetic) finds dev and test sonnets in the file that the paper's best student learned from. How much
-# of that does it take? Here dev sonnets are put into clean lessons on purpose.
+# [Chapter 4](04_synthetic) finds dev and test sonnets in the file that the paper's best student learned from. How many
+# copies does it take? Here dev sonnets are put among clean training examples on purpose.
+
+
+# %% tags=["hide-input"]
+def effect_of_copies(base, students):
+    """What copies do to loss, chrF and verbatim lines on one base."""
+    losses, rises = (contamination.effects(students, measure) for measure in ("nats", "chrf"))
+    verbatim, chrf = (contamination.levels(students, measure) for measure in ("verbatim", "chrf"))
+    starts = {"the loss": contamination.detected_from(losses), "chrF": contamination.detected_from(rises)}
+    changes = " and ".join(
+        f"{measure} changes from {number_of_copies(start)} on"
+        if start
+        else f"no interval of the change in {measure} excludes zero at the most copies"
+        for measure, start in starts.items()
+    )
+    most = max(losses)
+    return (
+        f"on `{base}` {changes}; at {number_of_copies(most)} the loss is {cell(losses[most], 2, '+')} nats per token, "
+        f"{verbatim[most].mean:.1f} of 11 lines are reproduced word for word, and chrF is {chrf[most].mean:.1f} "
+        f"({chrf[0].mean:.1f} without a copy)"
+    )
+
+
+ladders = {base: students for base, students in contaminated.ladders.items() if contamination.effects(students, "nats")}
+effects = "; ".join(effect_of_copies(base, students) for base, students in ladders.items())
+html.say(
+    "doses",
+    f"Copies of held-out sonnets among the training examples: {effects}."
+    if effects
+    else "No student was trained on copies in this profile.",
+)
 
 # %%
-html.say("doses", contamination.dose_sentence(doses))
-drawing.show(figures.doses_chart(doses, book.synthetic), settings.figures_folder, "05_doses")
+drawing.show(
+    figures.copies_chart(contaminated, book.synthetic),
+    settings.figures_folder,
+    "05_doses",
+    "Copies of held-out sonnets among otherwise clean training examples: loss on the true lines minus that without a "
+    "copy, chrF, and lines reproduced word for word, by number of copies, with 95 % bands over sonnets. Grey: what the "
+    "released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file for training. Red: "
+    "what the paper's own student of it wrote.",
+)
+
+# %% tags=["hide-input"]
+measured = []
+for base, students in contaminated.ladders.items():
+    curve = contamination.effects(students, "nats")
+    for number, value in sorted(contamination.measured_in_file(book.synthetic, base).items()):
+        expected = contamination.from_curve(curve, in_flash[number])
+        beside = "" if expected is None else f" (the curve says {signed(expected, 1)})"
+        measured.append(f"{number} {signed(value, 1)}{beside}")
+with_file = (
+    f" In training on that very file, without early stopping, the loss changes by so many nats per token: "
+    f"{', '.join(measured)}."
+    if measured
+    else ""
+)
+written = ", ".join(
+    f"{number}{f' (a version of {original})' if original else ''} with a chrF of {score:.0f}"
+    for number, original, score in contamination.copied_generations(book.synthetic)
+)
+html.say(
+    "doses_file",
+    "Counted in lines, the released file of Flash holds "
+    f"{', '.join(f'{copies:.1f} copies of {number}' for number, copies in sorted(in_flash.items()))}.{with_file} The "
+    f"paper's own student of it, trained for up to twenty epochs, wrote {written}."
+    if in_flash
+    else "The released file of Flash is not part of this profile.",
+)
 
 # %%
-html.say("doses_file", contamination.file_sentence(doses, book.synthetic))
-
-# %%
-html.table(contamination.dose_table(doses, folder), "Copies of a dev sonnet in the lessons, and what becomes of it")
+html.table(contamination.ladder_table(contaminated, folder), "Copies of a dev sonnet in training, and their effect")
 
 # %% [markdown]
 # The same number of copies of more and more sonnets: what it does to these, to the others, and to the score of all.
 
 # %%
-html.table(contamination.number_table(doses, folder), "The same copies of more and more of the dev sonnets")
+html.table(contamination.number_table(contaminated, folder), "The same copies of more and more of the dev sonnets")
 
-# %%
-html.say("doses_how", contamination.dose_how(doses))
+# %% tags=["hide-input"]
+students = next(iter(contaminated.ladders.values()), ())
+how = ""
+if students:
+    run = students[0].run
+    how = (
+        f"*How it was measured.* {run.items} training examples by {TEACHER_NAMES[run.teacher]} without held-out text, "
+        "beside the training sonnets; copies of dev sonnets, all lines of them, the "
+        f"{GIVEN_LINES} of the prompt too, take the place of as many of these examples. {run.epochs} "
+        f"epochs at a learning rate of {run.learning_rate:g}, batch size {run.batch_size}, the last weights kept. Over "
+        f"{len(students)} runs the dev sonnets swap places, so that each is compared with itself; intervals are over "
+        f"sonnets. {run.samples} samples per prompt."
+    )
+html.say("doses_how", how)
 
 # %% [markdown]
-# ## Measures that can see
+# ## Which metrics detect a difference
 #
-# Full fine-tuning on the test sonnets beside what it should differ from, by six measures; and how many sonnets each of
-# them would need to find that difference four times in five. The last column is the severest: eleven lines on end by
-# Shakespeare, of another sonnet.
+# Full fine-tuning on the test sonnets beside what it should differ from, by six metrics; and how many sonnets each of
+# them would need to detect that difference four times in five. The last column is the hardest: eleven consecutive
+# lines by Shakespeare, of another sonnet.
 
 # %%
-html.table(power.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
+html.table(chance.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
 
 # %% [markdown]
 # ## Capacity
 #
-# The paper explains why Pro teaches worse by the size of GPT-2 Small. The takeaways on both of our bases, and the
+# The paper explains by the size of GPT-2 Small why Pro teaches worse. The takeaways on both of our bases, and the
 # larger minus the smaller:
 
 # %%
-html.table(capacity.capacity_table(book), "The three takeaways on two sizes")
+html.table(comparisons.capacity_table(book), "The three takeaways on two sizes")
 
-# %%
-html.say("capacity", capacity.capacity_sentence(book))
+# %% tags=["hide-input"]
+lines = comparisons.capacity_lines(book)
+differ = "; ".join(line.name for line in lines if line.verdict != comparisons.NO_DIFFERENCE)
+html.say(
+    "capacity",
+    f"`{book.bases[0]}` has {book.parameters(book.bases[0]):.1f} M parameters, `{book.bases[-1]}` "
+    f"{book.parameters(book.bases[-1]):.1f} M. Of {len(lines)} differences the two bases disagree on: "
+    f"{differ or 'none'}."
+    if lines
+    else "This profile has one base, which says nothing about capacity.",
+)
 
 # %% [markdown]
 # ## Checked against a first measurement

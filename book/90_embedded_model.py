@@ -17,10 +17,10 @@
 # %% [markdown]
 # # Appendix. The embedded model
 #
-# Everything in this book can be rerun on two CPU cores and without a model hub, because two small GPT-2 come
-# with it: *micro*, the base of every chapter, and *nano*, for questions of capacity. Were they not language
-# models worth the name, nothing that happens to them would mean much. So this page asks: do they predict text
-# better than counting word sequences does?
+# Everything in this book can be rerun on two CPU cores and without a model hub, because two small GPT-2 models come
+# with it: *micro*, the base of every chapter, and *nano*, for questions of capacity. If they were not language models
+# worth the name, nothing that happens to them would mean much. So this page asks: do they predict text better than
+# counting word sequences does?
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -46,28 +46,65 @@ results = ""
 # %% tags=["remove-stderr"]
 from frugal_lib.chapters.embedded import figures
 from frugal_lib.chapters.embedded import results as embedded
-from frugal_lib.data.sonnets import available_edition, load_sonnets
+from frugal_lib.data.sonnets import EDITIONS, available_edition, load_sonnets
 from frugal_lib.metrics import reference_models
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html
+from frugal_lib.report.cells import cell
 
 settings = load_profile(profile)
 found = reference_models.load()
-html.say("embedded_base", embedded.base_sentence())
-html.say("embedded_finding", embedded.embedded_finding(found))
+
+# %% tags=["hide-input"]
+micro = embedded.training("micro")
+html.say(
+    "embedded_base",
+    f"The embedded base, *micro*, is a GPT-2 of {micro['parameters'] / 1e6:.1f} million parameters. It was trained for "
+    f"this book on {micro['curve'][-1]['tokens'] / 1e6:.0f} million tokens of {micro['corpus']['works']} English works "
+    "of prose and verse in the public domain, without a line of the sonnets, in "
+    f"{micro['seconds'] / 60:.0f} minutes on {micro['machine']['threads']} CPU threads.",
+)
+
+# %% tags=["hide-input"]
+best, sentences = embedded.best_ngram(found), []
+for place, rows in embedded.text_sets(found).items():
+    bits = {name: cell(embedded.bits_interval(rows, name), 3) for name in ("micro", "nano", best)}
+    sentences.append(
+        f"On the {len(rows)} {place}, micro needs {bits['micro']} bits per character, nano {bits['nano']} and the best "
+        f"n-gram model ({embedded.SCORER_NAMES[best]}) {bits[best]}: micro saves "
+        f"{cell(embedded.saving(rows, 'micro', best), 1)} % of the n-gram model's bits."
+    )
+html.say("embedded_finding", " ".join(sentences))
 
 # %% [markdown]
 # ## Against n-grams
 #
-# An interpolated n-gram model with modified Kneser-Ney smoothing was for decades the best that counting could
-# do. It was trained on the same text, all of it, in the same tokens.
+# An interpolated n-gram model with modified Kneser-Ney smoothing was for decades the best that counting could do. It
+# was trained on the same text, all of it, in the same tokens.
+
+# %% tags=["hide-input"]
+drawing.show(
+    figures.embedded_chart(found),
+    settings.figures_folder,
+    "90_embedded",
+    "Left: loss on the held-out works along pre-training; dashed, what an n-gram model trained on all of the text "
+    "needs. Right: a dot for each held-out work; below the diagonal the model needs fewer bits.",
+)
 
 # %%
-drawing.show(figures.embedded_chart(found), settings.figures_folder, "90_embedded")
 html.table(embedded.bits_table(found), "Bits per character, lower is better")
 
-# %%
-html.say("embedded_how", embedded.embedded_how(found))
+# %% tags=["hide-input"]
+characters = sum(row["characters"] for row in found["works"])
+html.say(
+    "embedded_how",
+    f"*How it was measured.* {len(found['works'])} works ({characters / 1e6:.1f} M characters) selected by the hash of "
+    "their path and never trained on; sonnets 132–143, lines 4–14 given lines 1–3 "
+    f"({EDITIONS[reference_models.main_edition(found)]}). All models read the same tokens and were trained on the same "
+    f"{found['training_tokens'] / 1e6:.1f} M of them, the n-gram models on all, with modified Kneser-Ney smoothing. A "
+    "language model reads windows of its context length that overlap by half. Intervals are 95 %, works or sonnets "
+    "taken as random draws; the saving is paired by work or sonnet.",
+)
 html.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["environment"], ["yardsticks.json"])
 
 # %% [markdown]
@@ -91,9 +128,10 @@ html.embedded_source(command, embedded.training_environment(), files)
 #
 # Short runs at equal computing time, about 110 seconds each, on the same two cores. They were run by a script that
 # stopped by the clock; `pretrain` with the fields in the linked file repeats one of them. What wins in two minutes
-# need not win in an hour, and a hundredth of a bit is noise; for the optimizer the distance leaves no doubt. The
-# final recipe takes sixteen windows a step: they lose almost nothing here, with far fewer steps, and read more
-# text in the same time. A vocabulary of 7,040 stands for 8,192, so that n-grams of five tokens can be counted.
+# need not win in an hour, and a hundredth of a bit is noise; for the optimizer the difference is far larger than that.
+# The final recipe takes sixteen windows per step: they lose almost nothing here, with far fewer steps, and read more
+# text in the same time. The vocabulary has 7,040 tokens rather than 8,192, so that n-grams of five tokens can be
+# counted.
 
 # %%
 html.table(embedded.recipe_table(), "Loss on held-out works after equal computing time, best first")
@@ -110,8 +148,9 @@ html.embedded_source(search["command"], search["environment"], ["recipes.json"])
 
 # %%
 sonnet = load_sonnets(available_edition()).dev[0]
-texts = embedded.samples(sonnet)
-display(html.columns(texts["prose"], embedded.PROSE))
+prose = "It was late in the evening when the old man came down to the river, and"
+texts = embedded.samples({"prose": prose, "verse": sonnet.given + "\n"})
+display(html.columns(texts["prose"], prose))
 display(html.columns(texts["verse"], sonnet.given))
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 """Shared by all tests: small models, the sonnets, and one smoke book built once.
 
-Tests are shared out among one process per core. Those that need the smoke book are the group `book`, which
-one process has; tests marked `slow` begin first.
+Modules of tests are shared out among one process per core, those with a test marked `slow` first. What is made
+once a session is made once in each process that needs it: only one module needs the smoke book.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from frugal_lib.profiles import FOLDER
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those first that would keep the others waiting: the book's, then the slow ones."""
-    items.sort(key=lambda item: (not item.get_closest_marker("xdist_group"), not item.get_closest_marker("slow")))
+    """Put the slow ones first, which would keep the others waiting at the end."""
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
 
 
 @pytest.fixture(scope="session")

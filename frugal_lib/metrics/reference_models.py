@@ -62,16 +62,16 @@ def ngram_nats(model: KneserNey) -> Nats:
 
 
 def xz_bits(text: str) -> int:
-    """How many bits `xz -9e` makes of a text alone."""
+    """Bits of a text compressed alone with `xz -9e`."""
     return 8 * len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
 def work_rows(corpus: Corpus, scorers: dict[str, Nats]) -> list[dict]:
-    """One row a held-out work: `name`, `characters`, `tokens` and `bits` by scorer, xz among them."""
+    """One row per held-out work: `name`, `characters`, `tokens` and `bits` by scorer, xz among them."""
     end = corpus.tokenizer.eos_token_id
     rows = []
     for name, ids in corpus.held_out.items():
-        framed = np.concatenate([[end], ids])  # each work begins as it does in training: behind an end
+        framed = np.concatenate([[end], ids])  # as in training, each work follows an end-of-text token
         bits = {key: float(nats(framed).sum() / math.log(2)) for key, nats in scorers.items()}
         bits["xz"] = xz_bits(corpus.tokenizer.decode(ids[:-1].tolist()))
         characters = corpus.facts["held_out_characters"][name]
@@ -80,7 +80,7 @@ def work_rows(corpus: Corpus, scorers: dict[str, Nats]) -> list[dict]:
 
 
 def sonnet_rows(sonnets: Sequence[Sonnet], tokenizer: PreTrainedTokenizerBase, scorers: dict[str, Nats]) -> list[dict]:
-    """One row a sonnet: `id`, `characters` and `bits` of the true lines 4-14 (and the end), given lines 1-3."""
+    """One row per sonnet: `id`, `characters` and `bits` of the true lines 4-14 (and the end), given lines 1-3."""
     given = [sonnet.given + "\n" for sonnet in sonnets]
     rows = []
     for sonnet, example in zip(sonnets, language_examples([s.text for s in sonnets], tokenizer, given), strict=True):

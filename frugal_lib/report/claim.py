@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from frugal_lib.report.verdict import Verdict
@@ -25,5 +25,6 @@ class Claim:
 
 
 def verdicts(claims: Sequence[Claim], results: Any, bases: Sequence[str]) -> list[Verdict]:
-    """Every claim on every base that has runs for it."""
-    return [verdict for claim in claims for base in bases if (verdict := claim.test(results, base))]
+    """Every claim, in its own words, on every base that has runs for it."""
+    told = [(claim, claim.test(results, base)) for claim in claims for base in bases]
+    return [replace(verdict, claim=claim.text) for claim, verdict in told if verdict]

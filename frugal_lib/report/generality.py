@@ -1,4 +1,4 @@
-"""Measures of generality from records, and whether one model has less of it than another."""
+"""Measures of generality from records, and whether one model is less general than another."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ from frugal_lib.core.stats import Interval, auroc_values, mean_interval, ratio_v
 from frugal_lib.report.arm import Arm
 from frugal_lib.report.cells import cell
 from frugal_lib.report.measures import paired
-from frugal_lib.report.verdict import (
-    CONTRADICTED,
-    OPEN,
-    SUPPORTED,
-    not_worse,
-)
+from frugal_lib.report.verdict import CONTRADICTED, OPEN, SUPPORTED, not_worse
 
-CHANCE = 0.5  # AUROC of who knows nothing
+CHANCE = 0.5  # AUROC of random scores
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of generality. `key` names the rows; AUROC is better high, bits per character low."""
+    """One measure of generality. `key` names the rows; high AUROC and low bits per character are better."""
 
     name: str
     unit: str
@@ -42,7 +37,7 @@ class Measure:
         return np.stack([self.values(record) for record in records])
 
     def values(self, record: Record) -> np.ndarray:
-        """Values of one record, one an item."""
+        """One value per item of a record."""
         kind, name = self.key
         if kind == "text":
             rows = [row for row in record.examples if row.get("genre") == name]
@@ -65,7 +60,7 @@ class Measure:
 
 @lru_cache(maxsize=1024)
 def pair_values(scores: tuple[float, ...], labels: tuple[int, ...]) -> np.ndarray:
-    """`auroc_values` of one set of pairs."""
+    """`auroc_values` of one set of pairs, kept since several tables ask for them."""
     return auroc_values(np.array(scores), np.array(labels))
 
 
@@ -83,7 +78,7 @@ MEASURES = (
     Measure("unrelated verse", "bits per character", ("text", "verse"), 0.05),
 )
 
-DAMAGE_LEVEL = 1 - 0.05 / len(MEASURES)  # of each interval, so that all of them hold together (Bonferroni)
+DAMAGE_LEVEL = 1 - 0.05 / len(MEASURES)  # of each interval, so that they are simultaneous (Bonferroni)
 
 
 def damage_words(worse: Interval, margin: float) -> str:
@@ -98,25 +93,51 @@ def all_damage(words: Sequence[str]) -> str:
     return CONTRADICTED if set(words) == {CONTRADICTED} else OPEN
 
 
-def left_out(names: Sequence[str]) -> str:
-    """Which measures say nothing here."""
-    return f". No better than chance in the base, so left out: {', '.join(names)}" if names else ""
+@dataclass(frozen=True)
+class Damage:
+    """Whether one model is less general than another, and how much worse it is in each measure that can fall."""
+
+    word: str
+    parts: dict[Measure, Interval]
+
+    @property
+    def left_out(self) -> list[Measure]:
+        """Measures in which the base is no better than chance."""
+        return [measure for measure in MEASURES if measure not in self.parts]
+
+    @property
+    def worst(self) -> tuple[Measure, Interval] | None:
+        """The measure with the highest lower end, and its interval."""
+        return max(self.parts.items(), key=lambda part: part[1].low, default=None)
+
+    @property
+    def differences(self) -> str:
+        """All measures, for a cell of a table."""
+        parts = "; ".join(f"{measure.name} {cell(worse, 3, '+')}" for measure, worse in self.parts.items())
+        out = ", ".join(measure.name for measure in self.left_out)
+        note = f". No better than chance in the base, so left out: {out}" if out else ""
+        return f"(AUROC or bits per character, simultaneous intervals): {parts}{note}"
+
+    @property
+    def number(self) -> str:
+        """The worst measure, for a cell of a table."""
+        if not self.worst:
+            return ""
+        measure, worse = self.worst
+        return f"{cell(worse, 3, '+')} {measure.unit}, {measure.name}"
+
+
+def damage_of(arm: Arm, other: Arm, untuned: Arm) -> Damage:
+    """Is generality of `arm` damaged, compared with `other`?
+
+    Measures in which the base, `untuned`, is no better than chance are left out; intervals are corrected
+    for the number of all measures.
+    """
+    parts = {m: m.damage(arm, other, DAMAGE_LEVEL) for m in MEASURES if m.can_fall(untuned)}
+    return Damage(all_damage([damage_words(worse, measure.margin) for measure, worse in parts.items()]), parts)
 
 
 def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str, str]:
-    """Is generality of `arm` damaged, as against `other`? The word, the differences, and the worst of them.
-
-    Measures in which the base is no better than chance are left out; intervals are corrected for the
-    number of all measures.
-    """
-    told = [measure for measure in MEASURES if measure.can_fall(untuned)]
-    worse = {measure: measure.damage(arm, other, DAMAGE_LEVEL) for measure in told}
-    words = [damage_words(difference, measure.margin) for measure, difference in worse.items()]
-    parts = [f"{m.name} {cell(difference, 3, '+')}" for m, difference in worse.items()]
-    text = (
-        f"(AUROC or bits per character, intervals that hold together): {'; '.join(parts)}"
-        f"{left_out([m.name for m in MEASURES if m not in told])}"
-    )
-    worst = max(worse, key=lambda measure: worse[measure].low, default=None)
-    number = f"{cell(worse[worst], 3, '+')} {worst.unit}, {worst.name}" if worst else ""
-    return all_damage(words), text, number
+    """`damage_of` as word and cells: the name under which chapter 4 calls it."""
+    damage = damage_of(arm, other, untuned)
+    return damage.word, damage.differences, damage.number

@@ -49,7 +49,7 @@ def fake_any(run):
 
 
 def fake_control(run):
-    """A record of chapter 5: of dosed students, each copy of a dev sonnet is worth 0.2 nats, 2 chrF and a line."""
+    """A record of chapter 5: a copy of a dev sonnet among the examples is worth 0.2 nats, 2 chrF and a line."""
     if not run.teacher:
         return fake_record(run, {"floor-tail": 41.5}.get(run.method) or SCORES[run.method], 2.0 if run.base else None)
     record = fake_record(run, 40, 2.0)

@@ -22,7 +22,9 @@ def test_the_contracts_hold():
 
 
 def test_a_chapter_that_imports_another_and_a_table_that_draws_are_seen(tmp_path):
-    shutil.copytree(ROOT / "frugal_lib", tmp_path / "frugal_lib", ignore=shutil.ignore_patterns("assets", "__pycache__"))
+    shutil.copytree(
+        ROOT / "frugal_lib", tmp_path / "frugal_lib", ignore=shutil.ignore_patterns("assets", "__pycache__")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     plan = tmp_path / "frugal_lib/chapters/lora/plan.py"
     plan.write_text(plan.read_text() + "\nfrom frugal_lib.chapters.synthetic import plan as other\n")

@@ -11,7 +11,6 @@ from frugal_lib.chapters.lora import tables as lora_tables
 from frugal_lib.chapters.quantization import tables
 from frugal_lib.chapters.synthetic import tables as synthetic_tables
 from frugal_lib.chapters.what_breaks import claims
-from frugal_lib.chapters.what_breaks.claims import judged
 from frugal_lib.core import runs, stats
 from frugal_lib.profiles import load_profile
 
@@ -63,7 +62,7 @@ def parts():
         names = ("baseline", "lora", "quantization", "synthetic")
         records = {name: registry.plan_of(name).records(profile, 0, sweep) for name in names}
         book, folder = claims.book_of(records), profile.results_folder()
-        judged(book)
+        claims.evaluated(book)
         sonnets.score_rows(records["baseline"])
         lora_tables.likelihood_table(book.lora, folder)
         tables.format_table(book.quantization, folder)

@@ -1,23 +1,22 @@
 import dataclasses
-from html import escape
 
 import pandas as pd
 import pytest
 from fakes.book import fake_any, fake_record, made_of_all_chapters
 from fakes.lora import results, step_row
+from fakes.project import ROOT
 from fakes.quantization import fake as fake_quantized
 from fakes.records import ENVIRONMENT
 
 from frugal_lib.chapters.baseline import figures as baseline_figures
-from frugal_lib.chapters.baseline import labelled, labelled_figures, sonnets
+from frugal_lib.chapters.baseline import labelled, sonnets
 from frugal_lib.chapters.baseline import plan as baseline_plan
 from frugal_lib.chapters.baseline.sonnets import difference, score_row
 from frugal_lib.chapters.embedded import figures as embedded_figures
-from frugal_lib.chapters.lora import figures, step_tables
+from frugal_lib.chapters.lora import figures
 from frugal_lib.chapters.quantization import figures as quantization_figures
 from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.quantization import results as quantization_results
-from frugal_lib.chapters.synthetic import figures as synthetic_figures
 from frugal_lib.chapters.what_breaks import claims
 from frugal_lib.chapters.what_breaks import contamination as chapters_what_breaks_contamination
 from frugal_lib.chapters.what_breaks import figures as what_breaks_figures
@@ -28,8 +27,7 @@ from frugal_lib.data.sonnets import Sonnet
 from frugal_lib.metrics import reference_models
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
-from frugal_lib.report.cells import cell
-from frugal_lib.report.drawing import CAPTIONS
+from frugal_lib.report.cells import cell, compared
 
 
 @pytest.fixture
@@ -50,16 +48,17 @@ def test_rows_hold_ours_and_the_papers_values(records):
     assert all(record.run.edition == "folger" for record in full.records)
 
 
-def test_the_finding_follows_the_records(records):
-    assert "less than eleven random lines" in sonnets.finding(sonnets.score_rows(records))
+def test_a_difference_in_words_follows_the_records(records):
+    def against_lines(made):
+        gap = difference(score_row("full", made), score_row("floor-lines", made), "dev", "chrf")
+        return gap.mean, compared(gap)
+
+    assert against_lines(records) == (pytest.approx(-3), "less than")
     better = [fake_record(r.run, 44, 1.8) if r.run.method == "full" else r for r in records]
-    assert "more than eleven random lines" in sonnets.finding(sonnets.score_rows(better))
-    assert difference(score_row("full", better), score_row("floor-lines", better), "dev", "chrf").mean == pytest.approx(
-        2
-    )
-    assert "less than the base" in sonnets.finding(sonnets.score_rows(records))
+    assert against_lines(better) == (pytest.approx(2), "more than")
     equal = [fake_record(r.run, 42, 1.8) if r.run.method == "full" else r for r in records]
-    assert "not distinguishable from" in sonnets.finding(sonnets.score_rows(equal))
+    assert against_lines(equal) == (pytest.approx(0), "not distinguishable from")
+    assert compared(difference(score_row("full", records), score_row("base", records), "test", "bpc")) == "less than"
 
 
 def test_a_method_without_a_finished_run_is_one_sentence(records):
@@ -97,7 +96,7 @@ def drawn_of_chapter_2(monkeypatch):
         "02_losses_by_rate": lambda: figures.losses_by_rate(found),
         "02_best_of": lambda: figures.best_of_chart(found),
         "02_agreement": lambda: figures.agreement_chart(found),
-        "02_steps": lambda: step_tables.step_chart(costs),
+        "02_steps": lambda: figures.step_chart(costs),
     }
 
 
@@ -116,19 +115,18 @@ def drawn_of_chapter_3(monkeypatch):
     }
 
 
-def drawn_of_chapters_4_and_5(monkeypatch):
-    """The figures of chapters 4 and 5 from made-up records."""
+def drawn_of_chapter_5(monkeypatch):
+    """The figures of chapter 5 from made-up records."""
     records = made_of_all_chapters()
-    book, dosed = claims.book_of(records), chapters_what_breaks_contamination.dose_results(records["what_breaks"])
+    book, dosed = (
+        claims.book_of(records),
+        chapters_what_breaks_contamination.contaminated_results(records["what_breaks"]),
+    )
     rows = sonnets.score_rows(
         baseline_plan.records(load_profile("micro"), 0, lambda runs: [fake_any(run) for run in runs])
     )
     return {
-        "04_gains": lambda: synthetic_figures.gains_chart(book.synthetic),
-        "04_losses": lambda: synthetic_figures.losses_by_number(book.synthetic),
-        "04_generations": lambda: synthetic_figures.generations_chart(book.synthetic),
-        "04_leak": lambda: synthetic_figures.leak_chart(book.synthetic),
-        "05_doses": lambda: what_breaks_figures.doses_chart(dosed, book.synthetic),
+        "05_doses": lambda: what_breaks_figures.copies_chart(dosed, book.synthetic),
         "05_floors": lambda: what_breaks_figures.floors_chart(book, rows),
     }
 
@@ -141,28 +139,28 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
         {
             "01_scores": lambda: baseline_figures.score_chart(sonnets.score_rows(records)),
             "01_learning_curves": lambda: baseline_figures.learning_curves(records),
-            "01_accuracy": lambda: labelled_figures.accuracy_chart(rows),
-            "01_confusion": lambda: labelled_figures.confusion_chart(rows),
-            "01_labelled_curves": lambda: labelled_figures.labelled_curves(records),
+            "01_accuracy": lambda: baseline_figures.accuracy_chart(rows),
+            "01_confusion": lambda: baseline_figures.confusion_chart(rows),
+            "01_labelled_curves": lambda: baseline_figures.labelled_curves(records),
             "90_embedded": lambda: embedded_figures.embedded_chart(reference_models.load()),
         }
         | drawn_of_chapter_2(monkeypatch)
         | drawn_of_chapter_3(monkeypatch)
-        | drawn_of_chapters_4_and_5(monkeypatch)
+        | drawn_of_chapter_5(monkeypatch)
         | {
-            f"01_data_{t}": lambda t=t: labelled_figures.data_chart(records, t)
+            f"01_data_{t}": lambda t=t: baseline_figures.data_chart(records, t)
             for t in ("sst", "cfimdb", "quora", "sonnets")
         }
     )
-    assert set(draw) == set(CAPTIONS)
+    assert set(draw) == {path.stem for path in (ROOT / "figures").glob("*.svg") if path.stem[:2] != "04"}  # its own
     for folder in (tmp_path / "a", tmp_path / "b"):
         for name, figure in draw.items():
-            drawing.show(figure(), folder, name)
-        assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in CAPTIONS for kind in ("svg", "png")}
-    for name in (f"{name}.svg" for name in CAPTIONS):
+            drawing.show(figure(), folder, name, f"<{name}> shown")
+        assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in draw for kind in ("svg", "png")}
+    for name in (f"{name}.svg" for name in draw):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len(shown) == 2 * len(CAPTIONS)
-    assert f'aria-label="{escape(CAPTIONS["01_scores"])}"' in shown[0]
+    assert len(shown) == 2 * len(draw)
+    assert 'aria-label="&lt;01_scores&gt; shown"' in shown[0]
 
 
 def test_text_of_models_and_machines_is_escaped(records):
@@ -174,10 +172,15 @@ def test_text_of_models_and_machines_is_escaped(records):
     assert f'href="../results/micro/{records[0].run.path}"' in line
 
 
-def test_the_spot_sentence_tells_same_from_different(records):
+def test_the_spot_check_tells_same_from_different(records):
     then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
+    found = spot_check.agreement(then, then)
+    assert (found.same_texts, found.worst, found.seconds) == (True, 0.0, 60.0)
+    assert found.places == ("a <cpu>, torch 2", "a <cpu>, torch 2")
     assert "every sampled text is the same" in spot_check.spot_sentence(then, then)
     other = dataclasses.replace(then, examples=[{"text": "else"}], metrics=then.metrics | {"dev_bpc": 9.0})
+    found = spot_check.agreement(then, other)
+    assert (found.same_texts, found.worst) == (False, pytest.approx(9 - then.metrics["dev_bpc"]))
     assert "sampled texts differ" in spot_check.spot_sentence(then, other)
     failed = dataclasses.replace(then, status="failed", error="RuntimeError: no such luck")
-    assert "The spot check failed" in spot_check.spot_sentence(then, failed)
+    assert spot_check.spot_sentence(then, failed) == "**The spot check failed**: RuntimeError: no such luck"

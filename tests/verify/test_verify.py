@@ -229,6 +229,20 @@ def test_another_text_differs(kept):
     assert one.verdict.startswith("DIFFERS: /examples/0/text is '") and one.verdict.endswith("not 'another'")
 
 
+def test_on_another_processor_a_sampled_text_may_differ_and_nothing_else_may(kept):
+    rows = [{"kind": "completion", "id": i, "text": "a line"} for i in range(100)]
+    likelihood = {"kind": "likelihood", "id": 1, "nll": 100.0}
+    then = Record(tiny(), "ok", {"dev_chrf": 40.0, "dev_nll": 2.0}, [*rows, likelihood], [], {"device_name": "one"})
+    flipped = [rows[0] | {"text": "another"}, *rows[1:], likelihood]
+    now = dataclasses.replace(then, examples=flipped, metrics={"dev_chrf": 39.9, "dev_nll": 2.0})
+    assert rerun.outcome("kind", then, now).differs
+    there = dataclasses.replace(now, environment={"device_name": "other"})
+    assert rerun.outcome("kind", then, there).verdict == "equal, but for 1 of 100 sampled texts"
+    worse = dataclasses.replace(there, metrics={"dev_chrf": 39.9, "dev_nll": 2.1})
+    many = dataclasses.replace(there, examples=[row | {"text": "another"} for row in rows[:3]] + flipped[3:])
+    assert rerun.outcome("kind", then, worse).differs and rerun.outcome("kind", then, many).differs
+
+
 def test_clocks_may_differ_and_later_code_may_measure_more():
     then = Record(tiny(), "ok", {"train_seconds": 1.0, "dev_nll": 2.0}, [], [], {"seconds": 1})
     now = dataclasses.replace(then, metrics={"train_seconds": 9.0, "dev_nll": 2.0 + 1e-5, "saved_bytes": 3})

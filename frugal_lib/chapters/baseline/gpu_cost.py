@@ -48,11 +48,11 @@ GPT2 = Architecture(layers=12, width=768)
 UTILISATION = 0.4  # of the data sheet's rate; an assumption
 CHARACTERS_PER_TOKEN = 4.2  # of GPT-2's tokenizer on English: 117 MB of the corpus are about 28 M tokens
 BYTES_PER_PARAMETER = 16  # FP32 weight, gradient, and AdamW's two moments
-KEPT_PER_TOKEN = 34  # numbers of `width` kept a token and block for the backward pass (Korthikanti et al. 2022)
+KEPT_PER_TOKEN = 34  # numbers of `width` kept per token and block for the backward pass (Korthikanti et al. 2022)
 
 
 def training_flops(model: Architecture, tokens: float, answers: float) -> float:
-    """Operations to train on `tokens`: 6 a parameter of the blocks and token, and 6 a weight of the
+    """Operations to train on `tokens`: 6 per parameter of the blocks and token, and 6 per weight of the
     output layer for each of `answers`, the tokens that are predicted (Kaplan et al. 2020)."""
     return 6 * (model.backbone * tokens + model.vocabulary * model.width * answers)
 
@@ -63,16 +63,19 @@ def minutes(flops: float, gpu: Gpu) -> float:
 
 
 def memory_gb(model: Architecture, batch: int, length: int, answers: int) -> float:
-    """Peak memory of full fine-tuning in FP32: weights and optimizer, activations, and the scores of
-    `answers` tokens a text over the vocabulary, with their gradient. Attention is taken to be fused."""
+    """Peak memory of full fine-tuning in FP32: weights and optimizer, activations, and the logits of
+    `answers` tokens per text, with their gradient. Attention is assumed to be fused."""
     kept = KEPT_PER_TOKEN / 2 * 4 * model.width * model.layers * batch * length  # 34 counts bytes of FP16
     scores = 2 * 4 * model.vocabulary * batch * answers
     return (BYTES_PER_PARAMETER * model.parameters + kept + scores) / 1e9
 
 
+QUORA_DEV = 40_429  # pairs of the paper's dev split; the rest is taken as training pairs, which is too many
+
+
 @dataclass(frozen=True)
 class Cost:
-    """One task's grid: runs, tokens an epoch, operations of all runs, memory of the largest batch."""
+    """One task's grid: runs, tokens per epoch, operations of all runs, memory of the largest batch."""
 
     task: str
     runs: int
@@ -82,94 +85,45 @@ class Cost:
     memory_gb: float
 
 
-def grid_cost(task: str, profile: Profile, examples: int, characters: float, longest: int) -> Cost:
+def grid_cost(profile: Profile, about: Record) -> Cost:
     """What full fine-tuning of one task takes under `profile`, if no run stops early.
 
-    Args:
-        examples: in the training split.
-        characters: of all of them together.
-        longest: tokens of the longest, at most the context.
+    Lengths are those of the task's data record `about`; Quora has the paper's number of pairs, as long as ours.
     """
-    tokens = characters / CHARACTERS_PER_TOKEN
+    task, ours, read = about.run.task, about.metrics["train_examples"], about.metrics["train_characters"]
+    sizes = published.published()["figure6_to_9_datasets"]["sizes"]
+    examples = sizes["Quora"] - QUORA_DEV if task == "quora" else ours
+    tokens = read * examples / ours / CHARACTERS_PER_TOKEN
+    ratio = read / CHARACTERS_PER_TOKEN / about.metrics["train_tokens"]
+    longest = max(e["tokens"] for e in about.examples if (e["split"], e["kind"]) == ("train", "length"))
+    longest = min(GPT2.context, round(longest * ratio))
     if task == "sonnets":
-        grid = profile.sonnets
-        settings, sizes, epochs, answers, per_text = (
-            len(grid.learning_rates),
-            (grid.batch_size,),
-            grid.epochs,
-            tokens,
-            longest,
-        )
+        grid = search = profile.sonnets
+        batches, answers, per_text = (grid.batch_size,), tokens, longest
     else:
         grid, search = profile.labelled[task], profile.labelled[task].methods["full"]
-        settings, sizes, epochs = (
-            len(search.learning_rates) * len(search.batch_sizes),
-            search.batch_sizes,
-            search.epochs,
-        )
+        batches = search.batch_sizes
         answers, per_text = (examples, 1) if task == "quora" else (0, 0)
-    runs = settings + grid.seeds - 1
-    flops = runs * epochs * training_flops(GPT2, tokens, answers)
-    return Cost(task, runs, epochs, tokens, flops, memory_gb(GPT2, max(sizes), longest, per_text))
-
-
-QUORA_DEV = 40_429  # pairs of the paper's dev split; the rest is taken as training pairs, which is too many
-
-
-def grid_costs(records: Sequence[Record]) -> list[Cost]:
-    """The cost of each task's grid, from the lengths in the data records."""
-    profile = load_profile("paper")
-    return [
-        task_cost(task, profile, main_records(records, task, "data")[0])
-        for task in ("sst", "cfimdb", "quora", "sonnets")
-    ]
-
-
-def task_cost(task: str, profile, about: Record) -> Cost:
-    """One task's cost; for Quora the paper's number of pairs, as long as ours are."""
-    ours = int(about.metrics["train_examples"])
-    examples = ours
-    if task == "quora":
-        examples = published.published()["figure6_to_9_datasets"]["sizes"]["Quora"] - QUORA_DEV
-    characters = about.metrics["train_characters"] * examples / ours
-    ratio = about.metrics["train_characters"] / CHARACTERS_PER_TOKEN / about.metrics["train_tokens"]
-    longest = max(e["tokens"] for e in about.examples if (e["split"], e["kind"]) == ("train", "length"))
-    return grid_cost(task, profile, examples, characters, min(GPT2.context, round(longest * ratio)))
+    runs = len(search.learning_rates) * len(batches) + grid.seeds - 1
+    flops = runs * search.epochs * training_flops(GPT2, tokens, answers)
+    return Cost(task, runs, search.epochs, tokens, flops, memory_gb(GPT2, max(batches), longest, per_text))
 
 
 def cost_table(records: Sequence[Record]) -> pd.DataFrame:
-    """Runs, tokens, memory, and minutes on each GPU."""
-    lines = []
-    for cost in grid_costs(records):
+    """Runs, tokens, memory, and minutes on each GPU, for the grids of profile `paper`."""
+    profile, lines = load_profile("paper"), []
+    for task in (*TASK_NAMES, "sonnets"):
+        cost = grid_cost(profile, main_records(records, task, "data")[0])
         line = {
-            "task": TASK_NAMES.get(cost.task, cost.task),
+            "task": TASK_NAMES.get(task, task),
             "runs × epochs": f"{cost.runs} × {cost.epochs}",
-            "tokens an epoch": f"{cost.tokens / 1e6:.2f} M",
-            "PFLOP a run": f"{cost.flops / cost.runs / 1e15:,.1f}",
+            "tokens per epoch": f"{cost.tokens / 1e6:.2f} M",
+            "PFLOP per run": f"{cost.flops / cost.runs / 1e15:,.1f}",
             "memory": f"{cost.memory_gb:.1f} GB",
         }
         for gpu in GPUS:
             total = minutes(cost.flops, gpu)
             fits = "" if cost.memory_gb < gpu.memory_gb else ", too little memory"
-            line[f"minutes on an {gpu.name}" if gpu.name == "L4" else f"minutes on a {gpu.name}"] = (
-                f"{total:,.0f} ({total / cost.runs:,.1f} a run{fits})"
-            )
+            line[f"minutes on {gpu.name}"] = f"{total:,.0f} ({total / cost.runs:,.1f} per run{fits})"
         lines.append(line)
     return pd.DataFrame(lines).set_index("task")
-
-
-def cost_how() -> str:
-    """The calculation in words; Markdown."""
-    rates = ", ".join(f"{gpu.name} {gpu.tflops:g} TFLOP/s and {gpu.memory_gb:g} GB" for gpu in GPUS)
-    blocks, output = GPT2.backbone / 1e6, GPT2.vocabulary * GPT2.width / 1e6
-    return (
-        f"*Calculated, not measured* (`frugal_lib/costs.py`). Operations: 6 × {blocks:.1f} M parameters of GPT-2 "
-        f"Small's blocks × tokens, and 6 × {output:.1f} M of its output layer for every predicted token (all on "
-        f"the sonnets, one a pair on Quora, none on the others). Tokens: characters of our data ÷ "
-        f"{CHARACTERS_PER_TOKEN}; for Quora all pairs of the paper but its dev split. Time: operations ÷ "
-        f"({UTILISATION:g} × the FP32 rate of the data sheet: {rates}). Memory, at the largest batch and the "
-        f"longest text: {BYTES_PER_PARAMETER} bytes a parameter (weight, gradient, AdamW's two moments), "
-        f"{KEPT_PER_TOKEN * 2} bytes × width a token and block for the backward pass, and the scores over the "
-        f"vocabulary. Every run is taken to its last epoch; early stopping makes it less. The last linear layer alone "
-        f"costs one pass over the data a run."
-    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from frugal_lib.chapters import common
 from frugal_lib.core.runs import Record, Result, Run
-from frugal_lib.core.timing import SIZE, gemm_rate
+from frugal_lib.core.timing import gemm_rate
 from frugal_lib.data import sonnets
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import bases, train
@@ -72,12 +72,9 @@ def shown(profile: Profile, results: Path) -> Measured:
 
 
 def summary(record: Record) -> str:
-    """The record in a sentence."""
-    found, run, place = record.metrics, record.run, record.environment
+    """The record in the command's one line."""
+    found = record.metrics
     return (
-        f"{found['tokens_per_second']:,.0f} tokens a second: {found['training_gflops']:.0f} GFLOP/s "
-        f"(6 x {found['parameters']:,} parameters a token), {found['share_of_gemm']:.2f} of the "
-        f"{found['gemm_gflops']:.0f} GFLOP/s of FP32 matrix products of {SIZE} x {SIZE} in the same process; base "
-        f"{run.base}, batch size {run.batch_size}, dropout {run.dropout:g}, {place['threads']} thread, "
-        f"{place['device_name']}."
+        f"{found['tokens_per_second']:,.0f} tokens a second, {found['training_gflops']:.0f} GFLOP/s: "
+        f"{found['share_of_gemm']:.2f} of what matrix products reach"
     )

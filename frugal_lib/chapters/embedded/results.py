@@ -1,4 +1,4 @@
-"""The appendix on the embedded models as data: what they cost in bits, and how they were trained."""
+"""The embedded models in numbers: bits per character beside n-gram models, and how they were trained."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from frugal_lib.core.stats import Interval, mean_interval, ratio_values
-from frugal_lib.data.sonnets import EDITIONS, Sonnet, available_edition, load_sonnets
+from frugal_lib.data.sonnets import available_edition, load_sonnets
 from frugal_lib.metrics import reference_models
+from frugal_lib.metrics.reference_models import BASES, ratio
 from frugal_lib.models import bases
 from frugal_lib.models.generate import complete, stream_seed
-from frugal_lib.report.cells import cell, compared
+from frugal_lib.report.cells import NONE, cell
 
 SCORER_NAMES = {
     "micro": "micro",
@@ -23,7 +24,6 @@ SCORER_NAMES = {
     "kn3": "Kneser-Ney, order 3",
     "xz": "xz -9e, each work alone",
 }
-PROSE = "It was late in the evening when the old man came down to the river, and"
 
 
 def training(base: str) -> dict:
@@ -46,100 +46,54 @@ def saving(rows: Sequence[dict], name: str, other: str) -> Interval:
 def best_ngram(found: dict) -> str:
     """The n-gram model with the fewest bits on the held-out works."""
     names = [name for name in found["works"][0]["bits"] if name.startswith("kn")]
-    return min(names, key=lambda name: reference_models.ratio(found["works"], name))
+    return min(names, key=lambda name: ratio(found["works"], name))
+
+
+def text_sets(found: dict) -> dict[str, list[dict]]:
+    """What bits are measured on: the held-out works and the dev sonnets."""
+    return {"held-out works": found["works"], "dev sonnets": reference_models.dev_rows(found)}
 
 
 def bits_table(found: dict) -> pd.DataFrame:
-    """Bits per character of every model on held-out works and dev sonnets, and the saving on the best n-gram model."""
-    return pd.DataFrame([bits_cells(name, found) for name in SCORER_NAMES]).set_index("model")
-
-
-def bits_cells(name: str, found: dict) -> dict[str, str]:
-    """One line of `bits_table`."""
-    best = best_ngram(found)
-    cells = {"model": SCORER_NAMES[name]}
-    for rows, place in ((found["works"], "held-out works"), (reference_models.dev_rows(found), "dev sonnets")):
-        known = name in rows[0]["bits"]
-        cells[f"{place}: bits per character"] = cell(bits_interval(rows, name), 3) if known else "–"
-        paired = known and name != best
-        cells[f"{place}: fewer than n-gram, %"] = cell(saving(rows, name, best), 1, "+") if paired else "–"
-    return cells
-
-
-def embedded_finding(found: dict) -> str:
-    """What the appendix found, every number and word from the measurement."""
-    best = best_ngram(found)
-    parts = []
-    for rows, place in (
-        (found["works"], "works held out of training"),
-        (reference_models.dev_rows(found), "dev sonnets"),
-    ):
-        micro, nano, ngram = (cell(bits_interval(rows, name), 3) for name in ("micro", "nano", best))
-        gap = saving(rows, "micro", best)
-        parts.append(
-            f"On the {len(rows)} {place}, micro needs {micro} bits per character, nano {nano} and the best n-gram "
-            f"model ({SCORER_NAMES[best]}) {ngram}: micro needs {compared(negated(gap))} the n-gram model, by "
-            f"{cell(gap, 1)} %."
-        )
-    return " ".join(parts)
-
-
-def negated(interval: Interval) -> Interval:
-    """The interval of the opposite difference."""
-    return Interval(-interval.mean, -interval.high, -interval.low, interval.seeds, interval.items)
-
-
-def embedded_how(found: dict) -> str:
-    """What was measured on what."""
-    count, characters = len(found["works"]), sum(row["characters"] for row in found["works"])
-    edition = EDITIONS[reference_models.main_edition(found)]
-    return (
-        f"*How it was measured.* {count} works ({characters / 1e6:.1f} M characters) chosen by the hash of their path "
-        f"and never trained on; sonnets 132–143, lines 4–14 given lines 1–3 ({edition}). All models "
-        f"read the same tokens and were trained on the same {found['training_tokens'] / 1e6:.1f} M of them, the n-gram "
-        f"models on all, with modified Kneser-Ney smoothing. A model reads windows of its context that overlap by "
-        f"half. Intervals are 95 %, works or sonnets taken as random draws; the saving is paired by work or sonnet."
-    )
-
-
-def base_sentence() -> str:
-    """What the base of the chapters is, in a sentence."""
-    facts = training("micro")
-    corpus, last = facts["corpus"], facts["curve"][-1]
-    return (
-        f"The embedded base, *micro*, is a GPT-2 of {facts['parameters'] / 1e6:.1f} million parameters. It was trained "
-        f"for this book on {last['tokens'] / 1e6:.0f} million tokens of {corpus['works']} English works of prose and "
-        f"verse in the public domain, without a line of the sonnets, in {facts['seconds'] / 60:.0f} minutes on "
-        f"{facts['machine']['threads']} CPU threads."
-    )
+    """Bits per character of every model on each set of texts, and the saving on the best n-gram model."""
+    best, lines = best_ngram(found), []
+    for name, shown in SCORER_NAMES.items():
+        cells = {"model": shown}
+        for place, rows in text_sets(found).items():
+            known = name in rows[0]["bits"]
+            cells[f"{place}: bits per character"] = cell(bits_interval(rows, name), 3) if known else NONE
+            paired = known and name != best
+            cells[f"{place}: fewer than n-gram, %"] = cell(saving(rows, name, best), 1, "+") if paired else NONE
+        lines.append(cells)
+    return pd.DataFrame(lines).set_index("model")
 
 
 def family_table() -> pd.DataFrame:
     """The two models side by side: sizes, training, cost."""
-    rows = []
-    for base in reference_models.BASES:
-        facts = training(base)
-        recipe, last = facts["recipe"], facts["curve"][-1]
-        rows.append(
-            {
-                "model": base,
-                "parameters": f"{facts['parameters']:,}",
-                "layers × width, heads": f"{recipe['n_layer']} × {recipe['n_embd']}, {recipe['n_head']}",
-                "vocabulary, context": f"{recipe['vocab_size']:,}, {recipe['context']}",
-                "tokens read": f"{last['tokens'] / 1e6:.1f} M",
-                "passes over the text": f"{last['tokens'] / facts['corpus']['tokens']:.2f}",
-                "steps": f"{last['step']:,}",
-                "minutes": f"{facts['seconds'] / 60:.0f}",
-                "megabytes": f"{(bases.ASSETS / base / 'model.safetensors').stat().st_size / 1e6:.1f}",
-                "last held-out loss, nats per token": f"{last['valid']:.3f}",
-            }
-        )
-    return pd.DataFrame(rows).set_index("model").T.rename_axis("model").rename_axis(columns=None)
+    columns = {base: family_cells(base) for base in BASES}
+    return pd.DataFrame(columns).rename_axis("model")
+
+
+def family_cells(base: str) -> dict[str, str]:
+    """One column of `family_table`."""
+    facts = training(base)
+    recipe, last = facts["recipe"], facts["curve"][-1]
+    return {
+        "parameters": f"{facts['parameters']:,}",
+        "layers × width, heads": f"{recipe['n_layer']} × {recipe['n_embd']}, {recipe['n_head']}",
+        "vocabulary, context": f"{recipe['vocab_size']:,}, {recipe['context']}",
+        "tokens read": f"{last['tokens'] / 1e6:.1f} M",
+        "passes over the text": f"{last['tokens'] / facts['corpus']['tokens']:.2f}",
+        "steps": f"{last['step']:,}",
+        "minutes": f"{facts['seconds'] / 60:.0f}",
+        "megabytes": f"{(bases.ASSETS / base / 'model.safetensors').stat().st_size / 1e6:.1f}",
+        "last held-out loss, nats per token": f"{last['valid']:.3f}",
+    }
 
 
 def training_environment() -> dict:
-    """Where both bases were trained, as a source line wants it; the seconds are of both."""
-    facts = [training(base) for base in reference_models.BASES]
+    """Where both bases were trained, for a source line; the seconds are of both."""
+    facts = [training(base) for base in BASES]
     where = facts[0]["machine"]
     names = {"device_name": where["processor"], "threads": where["threads"], "commit": where["commit"]}
     return names | {"seconds": sum(one["seconds"] for one in facts)}
@@ -151,7 +105,7 @@ def recipe_search() -> dict:
 
 
 def recipe_table() -> pd.DataFrame:
-    """The short runs at equal compute that the recipe was chosen by, best first."""
+    """The short runs at equal compute that decided the recipe, best first."""
     runs = recipe_search()["runs"]
     rows = [
         {
@@ -167,11 +121,10 @@ def recipe_table() -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("what differs")
 
 
-def samples(sonnet: Sonnet, lines: int = 8) -> dict[str, dict[str, str]]:
-    """What each base writes behind a prose opening and behind three lines of a sonnet: {prompt: {base: text}}."""
-    prompts = {"prose": PROSE, "verse": sonnet.given + "\n"}
+def samples(prompts: dict[str, str], lines: int = 8) -> dict[str, dict[str, str]]:
+    """What each base writes behind each prompt: {name of the prompt: {base: text}}."""
     texts: dict[str, dict[str, str]] = {kind: {} for kind in prompts}
-    for base in reference_models.BASES:
+    for base in BASES:
         model, tokenizer = bases.load_model(base), bases.load_tokenizer(base)
         for kind, prompt in prompts.items():
             seeds = [stream_seed("appendix", base, kind)]
@@ -182,18 +135,16 @@ def samples(sonnet: Sonnet, lines: int = 8) -> dict[str, dict[str, str]]:
 def sonnet_check(found: dict) -> pd.DataFrame:
     """Bits per character of the dev sonnets by base, as recorded and as computed now, in the edition at hand."""
     edition = available_edition()
-    tokenizer = bases.load_tokenizer(reference_models.BASES[0])
+    tokenizer = bases.load_tokenizer(BASES[0])
     now = reference_models.sonnet_rows(load_sonnets(edition).dev, tokenizer, reference_models.base_scorers())
     then = found["sonnets"][edition]
-    rows = [
-        (base, reference_models.ratio(then, base), reference_models.ratio(now, base)) for base in reference_models.BASES
-    ]
-    frame = pd.DataFrame(rows, columns=["model", "record", "this build"]).set_index("model")
+    rows = [{"model": base, "record": ratio(then, base), "this build": ratio(now, base)} for base in BASES]
+    frame = pd.DataFrame(rows).set_index("model")
     frame["difference"] = frame["this build"] - frame["record"]
     return frame.map("{:.6f}".format)
 
 
 def loss_by_base() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Tokens read and held-out loss of each base along its training."""
-    curves = {base: training(base)["curve"] for base in reference_models.BASES}
+    curves = {base: training(base)["curve"] for base in BASES}
     return {base: (np.array([p["tokens"] for p in c]), np.array([p["valid"] for p in c])) for base, c in curves.items()}

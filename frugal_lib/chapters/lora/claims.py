@@ -1,24 +1,22 @@
-"""Claims of the paper and what the records say of them. No verdict is typed."""
+"""The paper's claims about LoRA and what the records say of them. No verdict is typed."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters.lora.paper_sweep import visible_from, visible_pairs
-from frugal_lib.chapters.lora.results import Arm, LoraResults, gain, gap, last
-from frugal_lib.core.stats import mean_interval
+from frugal_lib.chapters.lora.results import LoraResults, gain, overfit
+from frugal_lib.core.stats import Interval, mean_interval
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
+from frugal_lib.report.arm import gap
 from frugal_lib.report.cells import cell, rate_text
-from frugal_lib.report.verdict import (
-    MARGIN,
-    OPEN,
-    Verdict,
-    higher,
-    lower,
-    matched,
-)
+from frugal_lib.report.claim import Claim
+from frugal_lib.report.verdict import MARGIN, OPEN, Verdict, against, higher, lower, margin_text, matched
+
+MATCHES = "LoRA matches full fine-tuning"
+TOLERATES = "LoRA tolerates higher learning rates"
+OVERFITS_LESS = "LoRA overfits less"
+MODULES_MATTER = "Adapting attention and MLP beats attention alone"
 
 
 def best_paper(found: LoraResults, adapters: bool) -> float:
@@ -31,117 +29,83 @@ def table3() -> pd.DataFrame:
     return published.table("table3_lora_rank").set_index("rank")
 
 
+def nats(difference: Interval) -> str:
+    """A difference in loss, as chapter 5 shows it."""
+    return f"{cell(difference, 3, '+')} nats"
+
+
 def matches(found: LoraResults, base: str) -> Verdict:
-    """LoRA matches full fine-tuning: on the test sonnets, on which nothing was chosen."""
+    """By test loss, on which nothing was chosen."""
     best, full, printed = found.best(base), found.full(base), table3()
     difference, won = gap(best, full, "test"), gain(found, base, "test")
-    margin = f"{MARGIN * won.mean:+.3f}".replace("-", "−")
     return Verdict(
-        "LoRA matches full fine-tuning",
+        MATCHES,
         base,
         f"chrF {printed.dev_chrf.max():.2f} against {printed.dev_chrf['full']:.2f} as printed; in its file the lowest "
         f"dev loss is {best_paper(found, True):.3f} against {best_paper(found, False):.3f}",
-        f"rank {best.rank} minus full, test: {cell(difference, 3, '+')} nats per token; a match is at most "
-        f"{margin}, {100 * MARGIN:.0f} % of what full fine-tuning wins",
+        f"{against(f'rank {best.rank} minus full', difference)}; {margin_text(MARGIN * won.mean)}",
         matched(difference, won),
-        f"{cell(difference, 3, '+')} nats",
+        nats(difference),
     )
-
-
-def common_rates(one: Arm, other: Arm) -> list[float]:
-    """Learning rates that both were tried at."""
-    rates = [{record.run.learning_rate for record in arm.tried} for arm in (one, other)]
-    return sorted(rates[0] & rates[1])
-
-
-def at_rate(arm: Arm, rate: float) -> Arm:
-    """The arm's run at one learning rate, first seed."""
-    chosen = tuple(record for record in arm.tried if record.run.learning_rate == rate)
-    return Arm(arm.base, arm.rank, arm.alpha, arm.modules, chosen, chosen[:1])
 
 
 def tolerates(found: LoraResults, base: str) -> Verdict:
-    """LoRA tolerates higher learning rates: at the highest rate that both were tried at."""
-    best, full = found.best(base), found.full(base)
-    rates = table3().best_learning_rate
-    paper = f"best rates up to {rate_text(rates.max())} for LoRA, {rate_text(rates['full'])} for full fine-tuning"
-    claim = "LoRA tolerates higher learning rates"
-    rates = common_rates(best, full)
-    if not rates:
-        return Verdict(claim, base, paper, "no learning rate was tried with both", OPEN)
-    difference = gap(at_rate(best, rates[-1]), at_rate(full, rates[-1]), "dev")
+    """By dev loss at the highest rate that both were tried at."""
+    best, full, printed = found.best(base), found.full(base), table3().best_learning_rate
+    paper = f"best rates up to {rate_text(printed.max())} for LoRA, {rate_text(printed['full'])} for full fine-tuning"
+    rate = max(set(best.rates) & set(full.rates), default=None)
+    if rate is None:
+        return Verdict(TOLERATES, base, paper, "no learning rate was tried with both", OPEN)
+    difference = gap(best.at_rate(rate), full.at_rate(rate), "dev")
     return Verdict(
-        claim,
+        TOLERATES,
         base,
         paper,
-        f"rank {best.rank} minus full at rate {rate_text(rates[-1])}, dev: {cell(difference, 3, '+')} nats per token; "
+        f"rank {best.rank} minus full at rate {rate_text(rate)}, dev: {nats(difference)} per token; "
         f"best rates {rate_text(best.rate)} and {rate_text(full.rate)}",
         lower(difference),
-        f"{cell(difference, 3, '+')} nats",
+        nats(difference),
     )
 
 
-def overfit(arm: Arm) -> np.ndarray:
-    """dev loss minus train loss at the last epoch: one value a seed."""
-    return np.array([last(record)["dev_loss"] - last(record)["train_loss"] for record in arm.kept])
-
-
 def overfits_less(found: LoraResults, base: str) -> Verdict:
-    """LoRA overfits less: dev loss minus train loss at the last epoch, each at its best rate, paired by seed."""
+    """By dev loss minus train loss at the last epoch, each at its best rate, paired by seed."""
     best, full = found.best(base), found.full(base)
-    seeds = min(len(best.kept), len(full.kept))
-    claim = "LoRA overfits less"
+    seeds = min(len(best.records), len(full.records))
     paper = "train loss falls faster and dev loss rises sooner with full fine-tuning (Figure 4)"
     if seeds < 2:
-        return Verdict(claim, base, paper, "one seed, which has no spread", OPEN)
+        return Verdict(OVERFITS_LESS, base, paper, "one seed, which has no spread", OPEN)
     difference = mean_interval(overfit(best)[:seeds] - overfit(full)[:seeds])
     return Verdict(
-        claim,
+        OVERFITS_LESS,
         base,
         paper,
-        f"dev minus train loss at the last epoch, rank {best.rank} minus full: {cell(difference, 3, '+')} nats per "
-        f"token ({seeds} seeds)",
+        f"dev minus train loss at the last epoch, rank {best.rank} minus full: {nats(difference)} per token "
+        f"({seeds} seeds)",
         lower(difference),
-        f"{cell(difference, 3, '+')} nats",
+        nats(difference),
     )
 
 
 def modules_matter(found: LoraResults, base: str) -> Verdict:
-    """Attention and MLP beat attention alone: on the test sonnets, each at its best rate."""
-    best, attention = found.best(base), found.attention(base)
-    difference = gap(attention, best, "test")
+    """By test loss, each at its best rate."""
+    best = found.best(base)
+    difference = gap(found.attention(base), best, "test")
     both, alone = (row for _, row in published.table("table6_lora_modules").iterrows())
     return Verdict(
-        "Adapting attention and MLP beats attention alone",
+        MODULES_MATTER,
         base,
         f"chrF {both.dev_chrf:.2f} against {alone.dev_chrf:.2f}, dev loss {both.dev_loss:.3f} against "
         f"{alone.dev_loss:.3f} as printed",
-        f"attention alone minus both, rank {best.rank}, test: {cell(difference, 3, '+')} nats per token",
+        against(f"attention alone minus both, rank {best.rank}", difference),
         higher(difference),
-        f"{cell(difference, 3, '+')} nats",
+        nats(difference),
     )
 
 
-def lora_verdicts(found: LoraResults) -> list[Verdict]:
-    """Every claim of chapter 2 on every base."""
-    claims = (matches, tolerates, overfits_less, modules_matter)
-    return [claim(found, base) for claim in claims for base in found.bases]
-
-
-def verdict_sentence(found: LoraResults) -> str:
-    """The chapter's question and its answer for every base."""
-    parts = []
-    for base in found.bases:
-        verdict, best = matches(found, base), found.best(base)
-        won, missed = gain(found, base, "test"), gap(best, found.full(base), "test")
-        parts.append(
-            f"on `{base}` it is **{verdict.verdict}**: full fine-tuning wins {cell(won, 3)} nats per token over the "
-            f"base on the test sonnets, and LoRA of rank {best.rank} differs from it by {cell(missed, 3, '+')}"
-        )
-    visible = visible_pairs(table3().dev_chrf, visible_from(found.floor.metrics["dev_chrf_sd"]))
-    return (
-        f"Does LoRA match full fine-tuning? By the likelihood of the true lines, {'; '.join(parts)}. In the paper's "
-        f"own sweep the lowest dev loss of LoRA is {best_paper(found, True):.3f}, that of full fine-tuning "
-        f"{best_paper(found, False):.3f}. By chrF, {visible} pairs of scores in its Table 3 are further "
-        f"apart than two draws of random lines would be."
-    )
+CLAIMS = (
+    Claim("lora_matches", MATCHES, "Table 3", matches),
+    Claim("lora_tolerates", TOLERATES, "Table 3, Figure 4", tolerates),
+    Claim("lora_overfits_less", OVERFITS_LESS, "Figure 4", overfits_less),
+    Claim("lora_modules", MODULES_MATTER, "Table 6", modules_matter),
+)

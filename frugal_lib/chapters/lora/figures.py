@@ -12,10 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib.chapters.lora.paper_sweep import LEARNED, correlation, learned, loss_and_chrf, scores_of
-from frugal_lib.chapters.lora.results import Arm, LoraResults, chrf_gap, gain, gap, last
+from frugal_lib.chapters.lora.results import LoraArm, LoraResults, gain, last
+from frugal_lib.chapters.lora.steps import MEMORY, WANTED, factors, step_name
+from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import best_quantile, expected_best
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
+from frugal_lib.report.arm import chrf_gap, gap
 from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, STYLE, unique_handles
 from frugal_lib.report.verdict import MARGIN
 
@@ -46,12 +49,11 @@ def points(found: LoraResults) -> dict[str, list[Point]]:
     return {name: sorted(found, key=lambda p: (p.rank or 1e9, p.rate)) for name, found in rows.items()}
 
 
-def own_point(arm: Arm, record) -> Point:
+def own_point(arm: LoraArm, record: Record) -> Point:
     """One of our runs."""
     end = last(record)
-    return Point(
-        arm.rank, record.run.learning_rate, record.metrics["dev_chrf"], end["train_loss"], end["dev_loss"]
-    )  # fmt: skip
+    chrf = record.metrics["dev_chrf"]
+    return Point(arm.rank, record.run.learning_rate, chrf, end["train_loss"], end["dev_loss"])
 
 
 def colour_of(rank: int) -> tuple | str:
@@ -84,14 +86,15 @@ def chrf_by_rate(found: LoraResults) -> Figure:
     drawn = points(found)
     draws = [row["chrf"] for row in found.floor.examples]
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False)
+        figure, panels = plt.subplots(
+            1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False, layout="constrained"
+        )
         for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
             axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
             draw_by_rate(axes, chosen, "chrf")
             axes.set_title(name, loc="left", fontsize=10)
         panels[0][0].set_ylabel("dev chrF, whole sonnet")
         rank_legend(figure, panels[0])
-        figure.set_layout_engine("constrained")
     return figure
 
 
@@ -99,7 +102,9 @@ def losses_by_rate(found: LoraResults) -> Figure:
     """The paper's Figure 4 beside ours: train and dev loss at the last epoch by learning rate."""
     drawn = points(found)
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False)
+        figure, panels = plt.subplots(
+            2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False, layout="constrained"
+        )
         for column, (name, chosen) in enumerate(drawn.items()):
             for row, loss in enumerate(("train_loss", "dev_loss")):
                 draw_by_rate(panels[row][column], chosen, loss)
@@ -108,14 +113,13 @@ def losses_by_rate(found: LoraResults) -> Figure:
         panels[0][0].set_ylabel("train loss, nats per token")
         panels[1][0].set_ylabel("dev loss, nats per token")
         rank_legend(figure, panels[0])
-        figure.set_layout_engine("constrained")
     return figure
 
 
 def rank_gaps(found: LoraResults) -> Figure:
     """LoRA minus full fine-tuning by rank: test loss, where a match is shaded, and dev chrF."""
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
+        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
         for place, base in enumerate(found.bases):
             full, colour = found.full(base), COLOURS[place]
             margin = MARGIN * gain(found, base, "test").mean
@@ -132,7 +136,6 @@ def rank_gaps(found: LoraResults) -> Figure:
             axes.set_xlabel("rank")
             axes.set_ylabel(name)
         figure.legend(*unique_handles(panels[0]), loc="outside upper left", ncols=4)
-        figure.set_layout_engine("constrained")
     return figure
 
 
@@ -146,7 +149,7 @@ def best_of_chart(found: LoraResults) -> Figure:
     }
     longest = min(len(draws), len(series["the paper's LoRA runs"][0]))
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(9.5, 3.6))
+        figure, axes = plt.subplots(figsize=(9.5, 3.6), layout="constrained")
         for name, (scores, colour) in series.items():
             trials = np.unique(np.geomspace(1, min(len(scores), longest), 60).astype(int))
             axes.plot(trials, [expected_best(scores, k) for k in trials], color=colour, lw=2, label=name)
@@ -160,7 +163,6 @@ def best_of_chart(found: LoraResults) -> Figure:
         axes.set_xlabel("number of trials from which the best is kept")
         axes.set_ylabel("expected best dev chrF")
         axes.legend(loc="lower right")
-        figure.set_layout_engine("constrained")
     return figure
 
 
@@ -168,15 +170,48 @@ def agreement_chart(found: LoraResults) -> Figure:
     """dev chrF against dev loss, a dot a run, for the runs whose loss is near the lowest."""
     pairs = loss_and_chrf(found)
     with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False)
+        figure, panels = plt.subplots(
+            1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False, layout="constrained"
+        )
         for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
             near = learned(runs)
             axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
-            title = "the paper's sweep" if name == "paper" else f"ours, {name}"
-            axes.set_title(f"{title}\nρ = {correlation(near)}", loc="left", fontsize=9)
+            axes.set_title(f"{name}\nρ = {correlation(near)}", loc="left", fontsize=9)
             lowest = min(loss for loss, _ in near)
             axes.set_xlim(lowest - 0.02, lowest + LEARNED + 0.02)
             axes.set_xlabel("dev loss, nats per token")
         panels[0][0].set_ylabel("dev chrF, whole sonnet")
-        figure.set_layout_engine("constrained")
     return figure
+
+
+def step_chart(records: Sequence[Record]) -> Figure:
+    """Speed of a LoRA step by rank beside a full step's, and memory by part on the first base."""
+    with matplotlib.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(9.5, 3.8), gridspec_kw={"width_ratios": [1, 1.3]}, layout="constrained"
+        )
+        for record, colour in zip(records, COLOURS, strict=False):
+            left.plot(*zip(*factors(record).items(), strict=True), "o-", color=colour, label=record.run.base)
+        left.axhline(1, color="black", lw=1)
+        left.axhline(WANTED, color=FLOOR, ls="--", lw=1)
+        left.set_xscale("log", base=2)
+        left.xaxis.set_major_formatter("{x:g}")
+        left.set_xlabel("rank")
+        left.set_ylabel("times as fast as a full step")
+        left.legend()
+        draw_memory(right, records[0])
+    return figure
+
+
+def draw_memory(axes: Axes, record: Record) -> None:
+    """Bars of memory by part, one a method."""
+    rows = record.examples[::-1]
+    left = [0.0] * len(rows)
+    for (name, key), colour in zip(MEMORY.items(), COLOURS, strict=False):
+        sizes = [row[key] / 1e6 for row in rows]
+        axes.barh(range(len(rows)), sizes, left=left, color=colour, label=name, height=0.7)
+        left = [a + b for a, b in zip(left, sizes, strict=True)]
+    axes.set_yticks(range(len(rows)), [step_name(row) for row in rows])
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(f"memory of a step on {record.run.base}, MB")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=4, fontsize=8, columnspacing=0.8, handlelength=1)

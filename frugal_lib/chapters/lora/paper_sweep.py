@@ -17,7 +17,7 @@ from frugal_lib.paper import published
 from frugal_lib.paper.released import ReleasedRun, grid_at_16
 from frugal_lib.report.cells import NONE, cell, rate_text
 
-LEARNED = 0.3  # nats above the lowest dev loss: what lies further up has not learned the task, or has lost it
+LEARNED = 0.3  # nats above the lowest dev loss: a run further up has not learned the task, or has diverged
 COLUMNS = {"train loss": "train_loss", "dev loss": "dev_loss", "chrF": "dev_chrf"}
 
 
@@ -41,6 +41,15 @@ class Printed:
     def in_file(self) -> float:
         return getattr(self.run, COLUMNS[self.column])
 
+    @property
+    def confirmed(self) -> bool:
+        return same(self.value, self.in_file)
+
+
+def same(printed: float, value: float) -> bool:
+    """Whether a number with three decimals is `value`, rounded."""
+    return abs(printed - value) <= 6e-4
+
 
 def printed_numbers(runs: Sequence[ReleasedRun]) -> Iterator[Printed]:
     """Every number of Tables 3, 5 and 6 that the released file has too."""
@@ -62,7 +71,7 @@ def printed_numbers(runs: Sequence[ReleasedRun]) -> Iterator[Printed]:
 def elsewhere(number: Printed, runs: Sequence[ReleasedRun]) -> str:
     """Which run of the file has the printed number, if one has."""
     column = COLUMNS[number.column]
-    found = [run_text(run) for run in runs if abs(getattr(run, column) - number.value) < 6e-4]
+    found = [run_text(run) for run in runs if same(number.value, getattr(run, column))]
     return "; ".join(dict.fromkeys(found)) or "no run"
 
 
@@ -77,31 +86,9 @@ def differing_table(found: LoraResults) -> pd.DataFrame:
             "the file has the printed number for": elsewhere(number, found.paper),
         }
         for number in printed_numbers(found.paper)
-        if abs(number.value - number.in_file) > 6e-4
+        if not number.confirmed
     ]
     return pd.DataFrame(lines).set_index("where")
-
-
-def differing_sentence(found: LoraResults) -> str:
-    """How many of the printed numbers the file confirms, and what that does to Table 6."""
-    numbers = list(printed_numbers(found.paper))
-    wrong = [number for number in numbers if abs(number.value - number.in_file) > 6e-4]
-    dev = {n.place: n.in_file for n in numbers if n.column == "dev loss"}
-    both, attention = dev["Table 6, attention + MLP"], dev["Table 6, attention only"]
-    better = (
-        "attention alone has the lower dev loss" if attention < both else "attention and MLP have the lower dev loss"
-    )
-    return (
-        f"Of {len(numbers)} numbers in Tables 3, 5 and 6, the released file confirms {len(numbers) - len(wrong)}. "
-        f"By the file, {better} in Table 6 ({attention:.3f} against {both:.3f})."
-    )
-
-
-def noises(found: LoraResults) -> dict[str, float]:
-    """Standard deviations of one chrF score: of the floor's draws, and of samples of our tuned models."""
-    return {"random lines": found.floor.metrics["dev_chrf_sd"]} | {
-        f"one tuned {base}, sample to sample": draw_spread(found, base) for base in found.bases
-    }
 
 
 def noise_table(found: LoraResults) -> pd.DataFrame:
@@ -112,20 +99,21 @@ def noise_table(found: LoraResults) -> pd.DataFrame:
         "Table 5: all α": published.table("table5_lora_alpha").dev_chrf.tolist(),
         "Table 6: modules": published.table("table6_lora_modules").dev_chrf.tolist(),
     }
+    noises = {"random lines": found.floor.metrics["dev_chrf_sd"]} | {
+        f"one tuned {base}, sample to sample": draw_spread(found, base) for base in found.bases
+    }
     lines = []
-    for name, deviation in noises(found).items():
+    for name, deviation in noises.items():
         if np.isnan(deviation):
             continue
         threshold = visible_from(deviation)
         line = {"noise of a score": name, "standard deviation": f"{deviation:.2f}", "visible from": f"{threshold:.2f}"}
-        for title, scores in tables.items():
-            line[title] = visible_pairs(scores, threshold)
-        lines.append(line)
+        lines.append(line | {title: visible_pairs(scores, threshold) for title, scores in tables.items()})
     return pd.DataFrame(lines).set_index("noise of a score")
 
 
 def visible_from(deviation: float) -> float:
-    """How far apart two scores must be to differ by more than 95 % of pairs that differ by the draw alone."""
+    """How far apart two scores must be to differ more than 95 % of pairs do that differ by the random draw alone."""
     return float(norm.ppf(0.975) * np.sqrt(2) * deviation)
 
 
@@ -141,30 +129,22 @@ def scores_of(found: LoraResults, adapters: bool) -> list[float]:
     return [run.dev_chrf for run in runs.values() if bool(run.rank) == adapters]
 
 
-def best_of_sentence(found: LoraResults) -> str:
-    """What the best of as many draws of random lines would score, beside the paper's best LoRA."""
+@dataclass(frozen=True)
+class BestOf:
+    """The best of so many draws of random lines: its mean, and the range of 95 % of such bests."""
+
+    trials: int
+    expected: float
+    low: float
+    high: float
+
+
+def best_of_random(found: LoraResults) -> BestOf:
+    """The best of as many draws of random lines as the paper has runs of LoRA."""
     draws = [row["chrf"] for row in found.floor.examples]
-    adapters, full = scores_of(found, True), scores_of(found, False)
-    trials = min(len(adapters), len(draws))
-    expected, low, high = expected_best(draws, trials), *(best_quantile(draws, trials, q) for q in (0.025, 0.975))
-    printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
-    below = sum(score < expected for score in adapters)
-    return (
-        f"The floor, eleven random lines of training sonnets, scores {found.floor.metrics['dev_chrf']:.2f} on dev, "
-        f"with a standard deviation of {found.floor.metrics['dev_chrf_sd']:.2f} from draw to draw ({len(draws):,} "
-        f"draws). The best of {trials} draws scores {expected:.2f} on average, and 95 % of such bests lie between "
-        f"{low:.2f} and {high:.2f}. The paper's best LoRA, chosen from {len(adapters)} runs, has {printed:.2f} as "
-        f"printed and {max(adapters):.2f} as the highest in its file: {place(max(adapters), low, high)}. {below} of "
-        f"the {len(adapters)} score less than the best of as many random draws. Its best of {len(full)} runs of full "
-        f"fine-tuning has {max(full):.2f}."
-    )
-
-
-def place(value: float, low: float, high: float) -> str:
-    """Where a score lies beside the range of bests of the floor."""
-    if value < low:
-        return "less than luck alone would have found"
-    return "more than luck alone would have found" if value > high else "what luck alone would have found"
+    trials = min(len(scores_of(found, True)), len(draws))
+    low, high = (best_quantile(draws, trials, share) for share in (0.025, 0.975))
+    return BestOf(trials, expected_best(draws, trials), low, high)
 
 
 def learned(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -175,10 +155,10 @@ def learned(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def loss_and_chrf(found: LoraResults) -> dict[str, list[tuple[float, float]]]:
     """(dev loss, dev chrF) of every run: the paper's at its last epoch, ours at the kept one."""
-    pairs = {"paper": [(run.dev_loss, run.dev_chrf) for run in found.paper if run.kind == "grid"]}
+    pairs = {"the paper's sweep": [(run.dev_loss, run.dev_chrf) for run in found.paper if run.kind == "grid"]}
     for base in found.bases:
         tried = [record.metrics for arm in found.arms if arm.base == base for record in arm.tried]
-        pairs[base] = [(metrics["dev_nll"], metrics["dev_chrf"]) for metrics in tried]
+        pairs[f"ours, {base}"] = [(metrics["dev_nll"], metrics["dev_chrf"]) for metrics in tried]
     return pairs
 
 
@@ -188,7 +168,7 @@ def agreement_table(found: LoraResults) -> pd.DataFrame:
     for name, pairs in loss_and_chrf(found).items():
         close = learned(pairs)
         lines.append({
-            "runs": "the paper's sweep" if name == "paper" else f"ours, {name}",
+            "runs": name,
             "all runs": correlation(pairs),
             f"runs within {LEARNED:g} nats of the best": correlation(close),
             "spread of chrF among these": f"{np.std([c for _, c in close], ddof=1):.2f}" if len(close) > 1 else NONE,

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from frugal_lib.chapters.lora import plan
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record
-from frugal_lib.core.stats import Interval, mean_interval
+from frugal_lib.core.stats import Interval
 from frugal_lib.models import adapt
 from frugal_lib.paper import released
-from frugal_lib.paper.released import ReleasedRun
-from frugal_lib.report.measures import chrf_matrix, completion_scores, loss_matrix, paired
+from frugal_lib.paper.released import ReleasedRun, grid_at_16
+from frugal_lib.report.arm import Arm, first_seed, gap, token_losses
+from frugal_lib.report.measures import completion_scores, paired
+
+__all__ = ["LoraArm", "LoraResults", "gain", "gap", "lora_results"]
+TOLERANCE = 0.1  # nats: within it of its lowest dev loss, the paper's own early stopping saw no change
 
 
 @dataclass(frozen=True)
-class Arm:
-    """What is compared: a base and a way of fine-tuning it. `rank` is 0 for full fine-tuning.
+class LoraArm(Arm):
+    """A base and a way of fine-tuning it. `rank` is 0 for full fine-tuning.
 
-    `tried` are the runs of the first seed, one a setting; `kept` are those of the setting with the
+    `tried` are the runs of the first seed, one a setting; `records` are those of the setting with the
     lowest dev loss, one a seed.
     """
 
-    base: str
     rank: int
     alpha: float
     modules: str
     tried: tuple[Record, ...]
-    kept: tuple[Record, ...]
 
     @property
     def name(self) -> str:
@@ -39,22 +41,30 @@ class Arm:
 
     @property
     def rate(self) -> float:
-        return self.kept[0].run.learning_rate
+        return self.records[0].run.learning_rate
 
-    def chrf(self, split: str = "dev") -> Interval:
-        """Corpus chrF over the whole sonnet."""
-        return mean_interval(chrf_matrix(self.kept, split, "corpus_chrf"))
+    @property
+    def rates(self) -> list[float]:
+        """The learning rates of its grid."""
+        return sorted({record.run.learning_rate for record in self.tried})
 
-    def nats(self, split: str) -> Interval:
-        """Loss on the true lines 4-14, in nats per token."""
-        return mean_interval(loss_matrix(self.kept, split, "tokens"))
+    @property
+    def edge(self) -> str:
+        """Whether the kept rate is the lowest or the highest of the grid: a better one may lie outside."""
+        ends = {self.rates[0]: "lowest", self.rates[-1]: "highest"} if len(self.rates) > 1 else {}
+        return ends.get(self.rate, "")
+
+    def at_rate(self, rate: float) -> LoraArm:
+        """Its run at one learning rate, first seed."""
+        chosen = tuple(record for record in self.tried if record.run.learning_rate == rate)
+        return replace(self, records=chosen[:1], tried=chosen)
 
 
 @dataclass(frozen=True)
 class LoraResults:
     """All that chapter 2 reads: the arms by base, the bases as they are, the paper's runs, the floor's draws."""
 
-    arms: tuple[Arm, ...]
+    arms: tuple[LoraArm, ...]
     untuned: dict[str, Record]
     paper: tuple[ReleasedRun, ...]
     paper_record: Record
@@ -65,49 +75,39 @@ class LoraResults:
     def bases(self) -> list[str]:
         return list(self.untuned)
 
-    def full(self, base: str) -> Arm:
+    def full(self, base: str) -> LoraArm:
         """Full fine-tuning of a base."""
         return next(arm for arm in self.arms if arm.base == base and not arm.rank)
 
-    def ranks(self, base: str) -> list[Arm]:
+    def ranks(self, base: str) -> list[LoraArm]:
         """LoRA on attention and MLP at the grid's alpha, by rank."""
         found = [arm for arm in self.arms if arm.base == base and arm.modules == adapt.ALL]
         alphas = Counter(arm.alpha for arm in found)
         return sorted((a for a in found if a.alpha == alphas.most_common(1)[0][0]), key=lambda arm: arm.rank)
 
-    def best(self, base: str) -> Arm:
+    def best(self, base: str) -> LoraArm:
         """The rank with the lowest dev loss at the first seed."""
-        return min(self.ranks(base), key=lambda arm: select.badness(first(arm)))
+        return min(self.ranks(base), key=lambda arm: select.badness(first_seed(arm.records)))
 
-    def alphas(self, base: str) -> list[Arm]:
+    def alphas(self, base: str) -> list[LoraArm]:
         """Every alpha at the best rank and rate; of the grid's own alpha the first seed alone, as of the others."""
         best = self.best(base)
         found = [a for a in self.arms if (a.base, a.rank, a.modules) == (base, best.rank, adapt.ALL)]
-        return sorted((only_first(arm) for arm in found), key=lambda arm: arm.alpha)
+        firsts = [replace(arm, records=(first_seed(arm.records),)) for arm in found]
+        return sorted(firsts, key=lambda arm: arm.alpha)
 
-    def attention(self, base: str) -> Arm:
+    def attention(self, base: str) -> LoraArm:
         """The best rank on attention alone."""
         return next(arm for arm in self.arms if arm.base == base and arm.modules == adapt.ATTENTION)
 
 
-def first(arm: Arm) -> Record:
-    """The kept setting at the first seed."""
-    return min(arm.kept, key=lambda record: record.run.seed)
-
-
-def only_first(arm: Arm) -> Arm:
-    """The same arm without its later seeds."""
-    return Arm(arm.base, arm.rank, arm.alpha, arm.modules, arm.tried, (first(arm),))
-
-
-def make_arm(found: Sequence[Record]) -> Arm:
-    """The runs of one arm, sorted into tried and kept."""
-    seed = min(record.run.seed for record in found)
-    tried = tuple(record for record in found if record.run.seed == seed)
+def make_arm(found: Sequence[Record]) -> LoraArm:
+    """The runs of one arm, sorted into those tried and those of the best setting."""
+    run = first_seed(found).run
+    tried = tuple(record for record in found if record.run.seed == run.seed)
     best = select.setting(min(tried, key=select.badness).run)
-    run = tried[0].run
-    kept = tuple(record for record in found if select.setting(record.run) == best)
-    return Arm(run.base, run.rank, run.alpha, run.modules, tried, kept)
+    records = tuple(record for record in found if select.setting(record.run) == best)
+    return LoraArm(run.base, records, run.rank, run.alpha, run.modules, tried)
 
 
 def lora_results(records: Sequence[Record]) -> LoraResults:
@@ -129,29 +129,44 @@ def lora_results(records: Sequence[Record]) -> LoraResults:
     return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, others)
 
 
-def gap(one: Arm, other: Arm, split: str) -> Interval:
-    """Nats per token of `one` minus those of `other`, paired by sonnet and by seed."""
-    return paired(one.kept, other.kept, lambda records: loss_matrix(records, split, "tokens"))
-
-
-def chrf_gap(one: Arm, other: Arm, split: str) -> Interval:
-    """chrF of `one` minus that of `other`, paired by sonnet and by seed."""
-    return paired(one.kept, other.kept, lambda records: chrf_matrix(records, split, "corpus_chrf"))
-
-
 def gain(found: LoraResults, base: str, split: str) -> Interval:
-    """What full fine-tuning wins over the base as it is, in nats per token, paired by sonnet."""
-    untuned = [found.untuned[base]]
-    return paired(untuned, found.full(base).kept, lambda records: loss_matrix(records, split, "tokens"))
+    """What full fine-tuning gains over the base as it is, in nats per token, paired by sonnet."""
+    return paired([found.untuned[base]], found.full(base).records, token_losses(split))
 
 
 def draw_spread(found: LoraResults, base: str) -> float:
     """Standard deviation of dev chrF between samples of one and the same tuned model, over all of them."""
-    kept = [record for arm in found.arms if arm.base == base for record in arm.kept]
-    draws = [completion_scores(record, "dev", "corpus_chrf").mean(axis=1) for record in kept]
+    records = [record for arm in found.arms if arm.base == base for record in arm.records]
+    draws = [completion_scores(record, "dev", "corpus_chrf").mean(axis=1) for record in records]
     return float(np.sqrt(np.mean([d.var(ddof=1) for d in draws if len(d) > 1] or [np.nan])))
 
 
 def last(record: Record) -> dict:
     """The last epoch of a run that was trained."""
     return record.history[-1]
+
+
+def overfit(arm: LoraArm) -> np.ndarray:
+    """Dev loss minus train loss at the last epoch: one value a seed."""
+    return np.array([last(record)["dev_loss"] - last(record)["train_loss"] for record in arm.records])
+
+
+def highest_rate(losses_by_rate: dict[float, float]) -> float:
+    """The highest learning rate whose dev loss is within `TOLERANCE` of the lowest."""
+    lowest = min(losses_by_rate.values())
+    return max(rate for rate, loss in losses_by_rate.items() if loss <= lowest + TOLERANCE)
+
+
+def tolerated(found: LoraResults) -> dict[str, tuple[float, float]]:
+    """The highest tolerated rate of full fine-tuning and of LoRA of any rank, by source, at the last epoch."""
+    paper: dict[int, dict[float, float]] = {}
+    for run in grid_at_16(found.paper):
+        paper.setdefault(run.rank, {})[run.learning_rate] = run.dev_loss
+    losses = {"the paper": paper}
+    for base in found.bases:
+        arms = (found.full(base), *found.ranks(base))
+        losses[base] = {a.rank: {r.run.learning_rate: last(r)["dev_loss"] for r in a.tried} for a in arms}
+    return {
+        name: (highest_rate(ranks[0]), max(highest_rate(by_rate) for rank, by_rate in ranks.items() if rank))
+        for name, ranks in losses.items()
+    }

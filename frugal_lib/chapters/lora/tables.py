@@ -1,23 +1,22 @@
-"""Tables of chapter 2: ranks, losses, alpha and modules, the paper's beside ours."""
+"""Tables of chapter 2: ranks, losses, learning rates, alpha and modules, the paper's beside ours; cost of a step."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters.lora.results import (
-    Arm,
-    LoraResults,
-    chrf_gap,
-    first,
-    gap,
-    last,
-)
+from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, overfit
+from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor, step_name
+from frugal_lib.core.runs import Record
+from frugal_lib.core.stats import mean_interval
 from frugal_lib.models import adapt
 from frugal_lib.paper import published
-from frugal_lib.report.cells import NONE, cell, megabytes, rate_text
+from frugal_lib.paper.released import ReleasedRun, grid_at_16
+from frugal_lib.report.arm import chrf_gap, gap
+from frugal_lib.report.cells import NONE, cell, megabytes, rate_text, signed
 from frugal_lib.report.html import linked, published_link
 
 GPT2_PER_RANK = 165_888  # trainable parameters of GPT-2 Small a rank; a test counts them
@@ -25,40 +24,34 @@ GPT2_PER_RANK = 165_888  # trainable parameters of GPT-2 Small a rank; a test co
 
 def rank_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
     """Table 3: trainable parameters, best learning rate and dev chrF by rank, the paper's beside ours."""
-    paper = published.table("table3_lora_rank")
+    paper = {
+        0 if row["rank"] == "full" else row["rank"]: row for _, row in published.table("table3_lora_rank").iterrows()
+    }
     lines = []
-    for _, row in paper.iterrows():
-        rank = 0 if row["rank"] == "full" else int(row["rank"])
+    for rank in (*paper, *sorted({arm.rank for arm in found.arms} - set(paper))):
+        row = paper.get(rank)
         line: dict[str, object] = {
-            "rank": row["rank"],
+            "rank": rank or "full",
             "GPT-2 Small: trained": f"{GPT2_PER_RANK * rank or int(row['trainable_parameters']):,}",
-            "paper: rate": published_link(rate_text(row["best_learning_rate"])),
-            "paper: chrF": published_link(f"{row['dev_chrf']:.3f}"),
+            "paper: rate": NONE if row is None else published_link(rate_text(row["best_learning_rate"])),
+            "paper: chrF": NONE if row is None else published_link(f"{row['dev_chrf']:.3f}"),
         }
         for base in found.bases:
-            arms = {arm.rank: arm for arm in found.ranks(base)} | {0: found.full(base)}
+            arms = {arm.rank: arm for arm in (found.full(base), *found.ranks(base))}
             line |= rank_cells(base, arms.get(rank), results)
-        lines.append(line)
-    known = {0, *(int(r) for r in paper["rank"] if r != "full")}
-    for rank in sorted({arm.rank for arm in found.arms} - known):  # of a profile with other ranks than the paper's
-        line = {"rank": rank, "GPT-2 Small: trained": f"{GPT2_PER_RANK * rank:,}"}
-        line |= dict.fromkeys(("paper: rate", "paper: chrF"), NONE)
-        for base in found.bases:
-            line |= rank_cells(base, next((a for a in found.ranks(base) if a.rank == rank), None), results)
         lines.append(line)
     return pd.DataFrame(lines).set_index("rank")
 
 
-def rank_cells(base: str, arm: Arm | None, results: str | Path) -> dict[str, object]:
+def rank_cells(base: str, arm: LoraArm | None, results: str | Path) -> dict[str, object]:
     """What Table 3 says of one rank of one base."""
     if arm is None:
         return dict.fromkeys((f"{base}: trained", f"{base}: saved MB", f"{base}: rate", f"{base}: chrF"), NONE)
-    facts = first(arm).metrics
     return {
-        f"{base}: trained": f"{facts['trainable_parameters']:,.0f}",
-        f"{base}: saved MB": megabytes(facts["saved_bytes"]),
+        f"{base}: trained": f"{arm.fact('trainable_parameters'):,.0f}",
+        f"{base}: saved MB": megabytes(arm.fact("saved_bytes")),
         f"{base}: rate": rate_text(arm.rate),
-        f"{base}: chrF": linked(cell(arm.chrf()), arm.kept, results),
+        f"{base}: chrF": linked(cell(arm.chrf()), arm.records, results),
     }
 
 
@@ -71,14 +64,75 @@ def likelihood_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
             lines.append({
                 "base": base,
                 "method": arm.name,
-                "dev, nats per token": linked(cell(arm.nats("dev"), 3), arm.kept, results),
+                "dev, nats per token": linked(cell(arm.nats("dev"), 3), arm.records, results),
                 "test": cell(arm.nats("test"), 3),
                 "test, minus full": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
                 "dev, minus full": NONE if arm is full else cell(gap(arm, full, "dev"), 3, "+"),
                 "chrF, dev, minus full": NONE if arm is full else cell(chrf_gap(arm, full, "dev"), sign="+"),
-                "seeds": len(arm.kept),
+                "seeds": len(arm.records),
             })  # fmt: skip
     return pd.DataFrame(lines).set_index("base")
+
+
+def overfit_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+    """Train and dev loss of each arm at its best rate, at the epoch that was kept and at the last one."""
+    lines = []
+    for base in found.bases:
+        for arm in (found.full(base), *found.ranks(base)):
+            kept, end = [kept_epoch(r) for r in arm.records], [last(r) for r in arm.records]
+            gaps = overfit(arm)
+            text = cell(mean_interval(gaps), 3, "+") if len(gaps) > 1 else signed(gaps[0], 3)
+            lines.append({
+                "base": base,
+                "method": arm.name,
+                "rate": rate_text(arm.rate),
+                "kept epoch": f"{mean_of(kept, 'epoch'):.1f}",
+                "train, dev": f"{mean_of(kept, 'train_loss'):.3f}, {mean_of(kept, 'dev_loss'):.3f}",
+                "last epoch": f"{mean_of(end, 'epoch'):.1f}",
+                "train, dev ": f"{mean_of(end, 'train_loss'):.3f}, {mean_of(end, 'dev_loss'):.3f}",
+                "dev minus train, last": linked(text, arm.records, results),
+            })  # fmt: skip
+    return pd.DataFrame(lines).set_index("base")
+
+
+def kept_epoch(record: Record) -> dict:
+    """The epoch whose weights were kept: that of the lowest dev loss after the base's own."""
+    return min(record.history[1:], key=lambda row: row["dev_loss"])
+
+
+def mean_of(epochs: Sequence[dict], name: str) -> float:
+    """A number of some epochs, averaged."""
+    return float(np.mean([epoch[name] for epoch in epochs]))
+
+
+def tolerance_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+    """Dev loss at every learning rate: full fine-tuning, the best rank, and the difference where both were tried."""
+    lines = []
+    for rate in sorted({rate for arm in found.arms for rate in arm.rates}):
+        line: dict[str, object] = {"rate": rate_text(rate)}
+        for base in found.bases:
+            full, best = found.full(base).at_rate(rate), found.best(base).at_rate(rate)
+            line[f"{base}: full"] = loss_cell(full, results)
+            line[f"{base}: rank {best.rank}"] = loss_cell(best, results)
+            both = full.records and best.records
+            line[f"{base}: LoRA minus full"] = cell(gap(best, full, "dev"), 3, "+") if both else NONE
+        lines.append(line | paper_losses(found.paper, rate))
+    return pd.DataFrame(lines).set_index("rate")
+
+
+def loss_cell(arm: LoraArm, results: str | Path) -> object:
+    """The dev loss of an arm at one rate, or a dash where it was not tried or did not end well."""
+    return linked(f"{arm.fact('dev_nll'):.3f}", arm.records, results) if arm.records else NONE
+
+
+def paper_losses(runs: Sequence[ReleasedRun], rate: float) -> dict[str, str]:
+    """The paper's dev losses at one rate: full fine-tuning and the best of its ranks, batch size 16, last epoch."""
+    grid = [run for run in grid_at_16(runs) if run.learning_rate == rate]
+    full, adapters = ([r.dev_loss for r in grid if bool(r.rank) == wanted] for wanted in (False, True))
+    return {
+        "paper: full": f"{full[0]:.3f}" if full else NONE,
+        "paper: best rank": f"{min(adapters):.3f}" if adapters else NONE,
+    }
 
 
 def alpha_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
@@ -97,7 +151,7 @@ def alpha_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
         }
         for base, by_alpha in arms.items():
             arm = by_alpha.get(alpha)
-            line[f"{base}: chrF"] = linked(cell(arm.chrf()), arm.kept, results) if arm else NONE
+            line[f"{base}: chrF"] = linked(cell(arm.chrf()), arm.records, results) if arm else NONE
             line[f"{base}: dev loss"] = cell(arm.nats("dev"), 3) if arm else NONE
         lines.append(line)
     return pd.DataFrame(lines).set_index("alpha")
@@ -109,15 +163,13 @@ def module_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
     names = {adapt.ALL: "attention + MLP", adapt.ATTENTION: "attention only"}
     lines = []
     for modules, name in names.items():
-        row = paper.loc[name]
-        lines.append(module_line("paper, as printed", name, row.train_loss, row.dev_loss, f"{row.dev_chrf:.3f}"))
-        for run in (r for r in found.paper if r.kind == "modules" and r.modules == modules):
-            lines.append(module_line("paper, its file", name, run.train_loss, run.dev_loss, f"{run.dev_chrf:.3f}"))
+        (run,) = (r for r in found.paper if r.kind == "modules" and r.modules == modules)
+        for where, row in (("paper, as printed", paper.loc[name]), ("paper, its file", run)):
+            lines.append(module_line(where, name, row.train_loss, row.dev_loss, f"{row.dev_chrf:.3f}"))
     for base in found.bases:
         for arm in (found.best(base), found.attention(base)):
-            train = float(np.mean([last(record)["train_loss"] for record in arm.kept]))
-            dev = float(np.mean([last(record)["dev_loss"] for record in arm.kept]))
-            score = linked(cell(arm.chrf()), arm.kept, results)
+            train, dev = (mean_of([last(r) for r in arm.records], name) for name in ("train_loss", "dev_loss"))
+            score = linked(cell(arm.chrf()), arm.records, results)
             line = module_line(f"{base}, rank {arm.rank}", names[arm.modules], train, dev, score)
             lines.append(line | {"best dev loss": cell(arm.nats("dev"), 3), "test loss": cell(arm.nats("test"), 3)})
     return pd.DataFrame(lines).fillna(NONE).set_index("where")
@@ -132,3 +184,35 @@ def module_line(where: str, modules: str, train: float, dev: float, chrf: object
         "dev loss, last epoch": f"{dev:.3f}",
         "dev chrF": chrf,
     }
+
+
+def step_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+    """Time and memory of one step by method; memory is counted part by part, the peak is measured."""
+    lines = [
+        {
+            "base": record.run.base,
+            "method": step_name(row),
+            "ms a step": linked(f"{1000 * row['seconds']:.0f}", [record], results),
+            "fastest to slowest": f"{1000 * min(row['trials']):.0f} to {1000 * max(row['trials']):.0f}",
+            "times as fast": f"{factor(record, row):.2f}",
+            "by operations": f"{record.examples[0]['operations'] / row['operations']:.2f}",
+            **{f"{name}, MB": megabytes(row[key]) for name, key in MEMORY.items()},
+            "peak, MB": f"{row['peak_mb']:.0f}",
+            "saved file, MB": megabytes(row["saved_bytes"]),
+        }
+        for record in records
+        for row in record.examples
+    ]
+    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+
+
+def profile_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Where the time of one step goes, in ms: full fine-tuning beside LoRA of each rank."""
+    lines = [
+        {"base": record.run.base, "method": step_name(row)}
+        | {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
+        | {"number of products": f"{row['profile']['products']:.0f}"}
+        for record in records
+        for row in record.examples
+    ]
+    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")

@@ -10,22 +10,23 @@ from matplotlib.figure import Figure
 
 from frugal_lib.chapters.quantization.results import FORMAT_NAMES, QuantizationResults, gain
 from frugal_lib.chapters.quantization.tables import heads, majority_share
-from frugal_lib.core.stats import Interval, mean_interval
+from frugal_lib.core.stats import Interval
 from frugal_lib.paper import published
 from frugal_lib.report.arm import gap
 from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, STYLE, unique_handles
 from frugal_lib.report.generality import MEASURES
-from frugal_lib.report.measures import chrf_matrix
 
 PLAIN, TRAINED, BAR = COLOURS[2], COLOURS[0], "0.8"
-SHORT = {"not fine-tuned": "base", "full fine-tuning": "full FT"}
 
 
 def short(name: str) -> str:
     """A model's name for an axis."""
-    for long, brief in SHORT.items():
-        name = name.replace(long, brief)
-    return name
+    return name.replace("not fine-tuned", "base").replace("full fine-tuning", "full FT")
+
+
+def name_ticks(axes: Axes, names: list[str]) -> None:
+    """Formats below an axis, slanted."""
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8.5)
 
 
 def point(axes: Axes, x: float, interval: Interval, colour, label: str) -> None:
@@ -37,7 +38,7 @@ def point(axes: Axes, x: float, interval: Interval, colour, label: str) -> None:
 def size_bars(axes: Axes, names: list[str], sizes: list[float]) -> Axes:
     """Bars of MB on the left axis; returns the right axis for the scores."""
     axes.bar(range(len(names)), sizes, color=BAR, width=0.7, label="size (left)")
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8.5)
+    name_ticks(axes, names)
     axes.grid(visible=False)
     right = axes.twinx()
     right.spines["right"].set_visible(True)
@@ -72,7 +73,7 @@ def draw_ours(axes: Axes, found: QuantizationResults, base: str) -> Axes:
     arms = found.formats(base)
     names = [FORMAT_NAMES[arm.format] for arm in arms]
     scores = size_bars(axes, names, [arm.fact("file_bytes") / 1e6 for arm in arms])
-    floor = mean_interval(chrf_matrix([found.floor], "dev", "corpus_chrf"))
+    floor = found.floor.chrf()
     scores.axhspan(floor.low, floor.high, color=FLOOR, alpha=0.25, lw=0, label="random lines")
     for x, arm in enumerate(arms):
         point(scores, x - 0.12, arm.chrf(), PLAIN, "quantized afterwards")
@@ -97,8 +98,7 @@ def loss_by_format(found: QuantizationResults) -> Figure:
             axes.axhline(0, color="black", lw=1)
             axes.set_yscale("symlog", linthresh=0.2, linscale=2)
             axes.set_yticks([-0.1, 0, 0.1, 0.2, 0.5, 1], ["−0.1", "0", "0.1", "0.2", "0.5", "1"])
-            names = [FORMAT_NAMES[arm.format] for arm in arms]
-            axes.set_xticks(range(len(arms)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8.5)
+            name_ticks(axes, [FORMAT_NAMES[arm.format] for arm in arms])
             axes.set_title(base, loc="left", fontsize=10)
         panels[0][0].set_ylabel("test loss, nats per token,\nminus full fine-tuning in FP32")
         figure.legend(*unique_handles(panels[0][0]), loc="outside upper left", ncols=4)
@@ -136,8 +136,7 @@ def draw_task(axes: Axes, found: QuantizationResults) -> None:
     for x, arm in enumerate(arms):
         if arm:
             point(axes, x, arm.chrf(), TRAINED, f"ours, {base}")
-    floor = mean_interval(chrf_matrix([found.floor], "dev", "corpus_chrf")).mean
-    axes.axhline(floor, color="black", lw=1, ls="--", label="random lines")
+    axes.axhline(found.floor.chrf().mean, color="black", lw=1, ls="--", label="random lines")
     axes.set_ylim(0, 64)
     axes.set_ylabel("dev chrF on sonnets")
     axes.legend(*unique_handles(axes), loc="upper left", fontsize=8)

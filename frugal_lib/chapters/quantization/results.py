@@ -1,4 +1,4 @@
-"""Chapter 3 as data: one arm a way of making a model, with its losses, bytes and measures of generality."""
+"""Chapter 3 as data: an arm for each way of making a model, with its losses, bytes and measures of generality."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from frugal_lib.core import select
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval
 from frugal_lib.models.formats import FORMATS
+from frugal_lib.paper import published
 from frugal_lib.report.arm import Arm, gap
 
 SCALES = {"tensor": "per tensor", "channel": "per channel", "block": "per block"}
@@ -24,6 +25,14 @@ FORMAT_NAMES = {
     "nf4": "NF4 (bitsandbytes)",
     "int4-torchao": "INT4 (torchao)",
 } | {name: f"INT{kind.bits}, {SCALES[kind.scale]}" for name, kind in FORMATS.items() if kind.by == "ours"}
+PAPER_FORMATS = {
+    "fp64": "FP64",
+    "fp32": "FP32",
+    "bf16": "BF16",
+    "fp8": "FP8",
+    "int8-tensor": "INT8",
+    "int4-tensor": "INT4",
+}
 METHODS = {"base": "not fine-tuned", "full": "full fine-tuning", "lora": "LoRA", "qaft": "QAFT", "qlora": "QLoRA"}
 
 
@@ -41,13 +50,18 @@ class FormatArm(Arm):
             return f"{tuned}, then {stored}"
         return tuned if self.format == "fp32" else f"{tuned}, {stored}"
 
+    @property
+    def nominal_bytes(self) -> float:
+        """Bits x parameters, by which the paper states sizes."""
+        return FORMATS[self.format].bits * self.fact("parameters") / 8
+
 
 @dataclass(frozen=True)
 class QuantizationResults:
     """All that chapter 3 reads: the arms, the floor, the paper's zero-shot answers, what the device could not run."""
 
     arms: tuple[FormatArm, ...]
-    floor: Record
+    floor: Arm
     zero_shot: Record
     unsupported: tuple[Record, ...]
     tried: tuple[Record, ...]  # QAFT at every rate and seed
@@ -61,7 +75,7 @@ class QuantizationResults:
         return next((a for a in self.arms if (a.base, a.method, a.format) == (base, method, format)), None)
 
     def full(self, base: str) -> FormatArm:
-        """Full fine-tuning in FP32, which all is compared with."""
+        """Full fine-tuning in FP32, with which all others are compared."""
         return self.arm(base, "full")
 
     def untuned(self, base: str) -> FormatArm:
@@ -75,8 +89,11 @@ class QuantizationResults:
 
     def qaft(self, base: str) -> list[FormatArm]:
         """QAFT in every format that was trained for, widest first."""
-        found = [self.arm(base, "qaft", name) for name in FORMATS]
-        return [arm for arm in found if arm]
+        return [arm for name in FORMATS if (arm := self.arm(base, "qaft", name))]
+
+    def rates(self, base: str) -> list[float]:
+        """The learning rates at which QAFT was tried."""
+        return sorted({record.run.learning_rate for record in self.tried if record.run.base == base})
 
     def checked(self, base: str) -> list[FormatArm]:
         """The arms whose generality was checked, from the base to QLoRA."""
@@ -86,7 +103,7 @@ class QuantizationResults:
 
 
 def arms_of(records: Sequence[Record]) -> tuple[FormatArm, ...]:
-    """Finished records by base, method and format; of several rates the one with the lowest dev loss, first seed."""
+    """Finished records by base, method and format, at the rate of lowest dev loss at the first seed."""
     arms = []
     for key, found in plan.by_arm(records).items():
         seed = min(record.run.seed for record in found)
@@ -106,10 +123,9 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
     by_method = {record.run.method: record for record in records}
     zero_shot, floor = by_method["released-zero-shot"], by_method["floor-lines"]
     ours = [r for r in records if r.run.edition == floor.run.edition and r.run.base]
-    arms = arms_of(ours)
     found = QuantizationResults(
-        arms,
-        floor,
+        arms_of(ours),
+        Arm("", (floor,)),
         zero_shot,
         tuple(r for r in ours if r.status == "unsupported"),
         tuple(r for r in ours if r.run.method == "qaft" and r.status == "ok"),
@@ -124,3 +140,10 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
 def gain(found: QuantizationResults, base: str, split: str) -> Interval:
     """What full fine-tuning wins over the base as it is, in nats per token."""
     return gap(found.untuned(base), found.full(base), split)
+
+
+def paper_zero_shot() -> tuple[float, float]:
+    """The paper's zero-shot accuracies, after full fine-tuning and after QAFT at INT8."""
+    names = (f"paraphrase accuracy, zero-shot from sonnet {tuned}" for tuned in ("full FT", "QAFT INT8"))
+    full, qaft = (published.value("figure5_zero_shot", "value", bar=name) for name in names)
+    return full, qaft

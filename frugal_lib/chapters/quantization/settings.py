@@ -26,11 +26,11 @@ class QuantizationGrid:
 
 @checked(frozen=True, config=STRICT)
 class Settings:
-    """Chapter 3: a grid for each base, and the formats, which are keys of `quantize.FORMATS`.
+    """Chapter 3: a grid for each base, and formats, which are keys of `models.formats.FORMATS`.
 
-    `formats` are those that the fully fine-tuned model is put into; of `checked_formats` of them the
-    generality is checked too. `qaft_formats` are trained for. `pairs` is the number of pairs of each
-    set, to train a probe on and to ask about. `speed_tokens` are generated where speed is measured.
+    `formats` are those into which the fully fine-tuned model is converted; generality is measured of the
+    `checked_formats` among them. QAFT trains for each of `qaft_formats`. `pairs` is the number of pairs of
+    each set to train a probe on, and as many to ask about. `speed_tokens` are generated to measure speed.
     """
 
     bases: dict[str, QuantizationGrid]

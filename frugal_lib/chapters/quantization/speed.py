@@ -31,7 +31,7 @@ def prompts_of(run: Run, tokenizer, count: int) -> dict[str, torch.Tensor]:
 
 
 def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: int, device: str) -> float:
-    """Seconds to read the prompts and write exactly so many tokens behind each, the likeliest ones."""
+    """Seconds to read the prompts and to continue each greedily by exactly so many tokens."""
     asked = {name: values.to(model.device) for name, values in batch.items()}
     return timing.seconds_of(
         lambda: model.generate(**asked, do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens), device
@@ -39,7 +39,7 @@ def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: i
 
 
 def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float]:
-    """Tokens per second of one format by the number of prompts; it computes as it is stored, on a CPU too.
+    """Tokens per second of one format by the number of prompts, computed in the stored type on a CPU too.
 
     Raises:
         Unsupported: the device cannot run the format.
@@ -56,7 +56,7 @@ def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float
 
 
 def compute_for(formats: Sequence[str], tokens: int, rounds: int) -> Callable[[Run, str], Result]:
-    """What measures a `speed` run: a row a format, measured in turns so that a slow minute hits all alike."""
+    """What measures a `speed` run: a row for each format, measured in turns so that a slow minute slows them all."""
 
     def compute(run: Run, device: str) -> Result:
         trials: dict[str, dict[int, list[float]]] = {name: {count: [] for count in PROMPTS} for name in formats}
@@ -95,7 +95,14 @@ def shown(profile: Profile, results: Path) -> measured_speeds.Measured:
     return measured_speeds.recorded("quantization", lambda profile: [speed_run(profile)], profile, results)
 
 
+def relative(record: Record) -> tuple[dict[str, float], float]:
+    """At twelve prompts: each format's speed over FP32's, and how far the trials of one format are apart at most."""
+    rows = {row["format"]: row for row in record.examples if "prompts_12" in row}
+    factors = {name: row["prompts_12"] / rows["fp32"]["prompts_12"] for name, row in rows.items() if name != "fp32"}
+    return factors, max(max(row["trials"]["12"]) / min(row["trials"]["12"]) for row in rows.values())
+
+
 def summary(record: Record) -> str:
     """The record in a sentence for the terminal."""
     rates = ", ".join(f"{row['format']} {row['prompts_12']:,.0f}" for row in record.examples if "prompts_12" in row)
-    return f"{record.run.base}: tokens a second at twelve prompts: {rates}"
+    return f"{record.run.base}: tokens per second at twelve prompts: {rates}"

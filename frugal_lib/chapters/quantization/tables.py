@@ -8,26 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters.quantization.results import FORMAT_NAMES, FormatArm, QuantizationResults
+from frugal_lib.chapters.quantization.results import FORMAT_NAMES, PAPER_FORMATS, FormatArm, QuantizationResults
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import balanced_values, mean_interval
 from frugal_lib.models.formats import FORMATS
 from frugal_lib.paper import published
 from frugal_lib.report.arm import gap
-from frugal_lib.report.cells import NONE, cell, megabytes
+from frugal_lib.report.cells import NONE, cell, megabytes, signed
 from frugal_lib.report.generality import MEASURES, pair_row
 from frugal_lib.report.html import linked, published_link
 
-PAPER_FORMATS = {
-    "fp64": "FP64",
-    "fp32": "FP32",
-    "bf16": "BF16",
-    "fp8": "FP8",
-    "int8-tensor": "INT8",
-    "int4-tensor": "INT4",
-}
-NEAR = 0.01  # accuracies closer than a point are called the same
-ALIKE = 0.99  # a head that gives so many pairs the same answer is called constant
+NEAR = 0.01  # accuracies within a point of each other count as equal
+ALIKE = 0.99  # a head that gives this share of the pairs the same answer counts as constant
 
 
 def paper_cells(format: str) -> dict[str, object]:
@@ -46,13 +38,12 @@ def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFram
     lines = []
     for arm in (arm for base in found.bases for arm in found.formats(base)):
         full, trained = found.full(arm.base), found.arm(arm.base, "qaft", arm.format)
-        nominal = FORMATS[arm.format].bits * full.fact("parameters") / 8
         lines.append({
             "base": arm.base,
             "format": FORMAT_NAMES[arm.format],
             **paper_cells(arm.format),
             "file, MB": megabytes(arm.fact("file_bytes")),
-            "bits × parameters, MB": megabytes(nominal),
+            "bits × parameters, MB": megabytes(arm.nominal_bytes),
             "dev chrF": linked(cell(arm.chrf()), arm.records, results),
             "dev chrF, QAFT": linked(cell(trained.chrf()), trained.records, results) if trained else NONE,
             "test loss": cell(arm.nats("test"), 3),
@@ -63,7 +54,7 @@ def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFram
 
 
 def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
-    """The same fine-tuned model in four bits, by what shares a scale: loss on the true lines, in nats per token."""
+    """The same fine-tuned model in four bits, by granularity: loss on the true lines, in nats per token."""
     lines = []
     for base in found.bases:
         full, untuned = found.full(base), found.untuned(base)
@@ -100,14 +91,11 @@ def speed_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
                 )
                 for count in (1, 12)
             },
-            "slowest to fastest of 12": NONE if "unsupported" in row else spread(row["trials"]["12"]),
+            "slowest to fastest of 12": NONE if "unsupported" in row else "{:,.0f} to {:,.0f}".format(
+                min(row["trials"]["12"]), max(row["trials"]["12"])
+            ),
         })  # fmt: skip
     return pd.DataFrame(lines, columns=None if lines else ["format"]).set_index("format")
-
-
-def spread(trials: Sequence[float]) -> str:
-    """The range of some trials."""
-    return f"{min(trials):,.0f} to {max(trials):,.0f}"
 
 
 def checked(found: QuantizationResults) -> list[FormatArm]:
@@ -127,17 +115,14 @@ def generality_table(found: QuantizationResults, results: str | Path) -> pd.Data
 
 
 def balanced_table(found: QuantizationResults) -> pd.DataFrame:
-    """Balanced accuracy of the calibrated yes or no, and how far the model leans to yes before calibration."""
+    """Balanced accuracy of the calibrated yes or no, and the yes-bias that calibration takes off."""
     lines = []
     for arm in checked(found):
         line: dict[str, str] = {"base": arm.base, "model": arm.name}
         for task, name in (("quora", "Quora"), ("mrpc", "MRPC")):
             scores = mean_interval(np.stack([balanced(record, task) for record in arm.records]))
-            lean = np.mean([pair_row(r, task)["content_free"] for r in arm.records])
-            line |= {
-                f"{name}: balanced accuracy": cell(scores, 3),
-                f"{name}: lean": f"{lean:+.2f}".replace("-", "−"),
-            }
+            bias = np.mean([pair_row(record, task)["content_free"] for record in arm.records])
+            line |= {f"{name}: balanced accuracy": cell(scores, 3), f"{name}: yes-bias": signed(bias)}
         lines.append(line)
     return pd.DataFrame(lines).set_index("base")
 
@@ -150,33 +135,41 @@ def balanced(record: Record, task: str) -> np.ndarray:
 
 
 def heads(arm: FormatArm) -> dict[str, np.ndarray]:
-    """What untrained heads make of Quora's pairs, all seeds together: accuracy, and share of pairs called the same."""
+    """Untrained heads on Quora's pairs, all seeds together: accuracy, and share of pairs given the commoner answer."""
     rows = [pair_row(record, "quora") for record in arm.records]
     yes = np.concatenate([row["heads_yes"] for row in rows])
     return {"accuracy": np.concatenate([row["heads_accuracy"] for row in rows]), "same": np.maximum(yes, 1 - yes)}
 
 
 def majority_share(found: QuantizationResults) -> float:
-    """The share of pairs that are no paraphrases: what a head scores that says no to all of them."""
+    """The share of pairs that are no paraphrases: the accuracy of a head that says no to all of them."""
     labels = pair_row(found.full(found.bases[0]).records[0], "quora")["labels"]
     return 1 - float(np.mean(labels))
 
 
+def head_shares(arm: FormatArm, no: float) -> dict[str, float]:
+    """Shares of heads that give one answer, and that score within `NEAR` of a constant no, a constant yes, either."""
+    accuracy, same = heads(arm).values()
+    says_no, says_yes = (np.abs(accuracy - value) <= NEAR for value in (no, 1 - no))
+    either = says_no | (np.abs(accuracy - 1 + no) <= NEAR)  # as first published; rounds otherwise at the very edge
+    found = {"alike": same >= ALIKE, "no": says_no, "yes": says_yes, "either": either}
+    return {name: float(np.mean(which)) for name, which in found.items()}
+
+
 def head_table(found: QuantizationResults) -> pd.DataFrame:
-    """The paper's zero-shot protocol with many untrained heads: how often one gives a constant's accuracy."""
+    """The paper's zero-shot protocol with many untrained heads: how often one scores as a constant answer does."""
     no = majority_share(found)
     lines = []
     for arm in checked(found):
-        accuracy, same = heads(arm).values()
-        near = [np.mean(np.abs(accuracy - value) <= NEAR) for value in (no, 1 - no)]
+        accuracy, shares = heads(arm)["accuracy"], head_shares(arm, no)
         low, high = np.quantile(accuracy, [0.025, 0.975])
         lines.append({
             "base": arm.base,
             "model": arm.name,
             "heads": f"{len(accuracy):,}",
-            f"give one answer to {100 * ALIKE:.0f} % of pairs": f"{100 * np.mean(same >= ALIKE):.0f} %",
-            f"score {no:.3f} ± {NEAR}": f"{100 * near[0]:.0f} %",
-            f"score {1 - no:.3f} ± {NEAR}": f"{100 * near[1]:.0f} %",
+            f"give one answer to {100 * ALIKE:.0f} % of pairs": f"{100 * shares['alike']:.0f} %",
+            f"score {no:.3f} ± {NEAR}": f"{100 * shares['no']:.0f} %",
+            f"score {1 - no:.3f} ± {NEAR}": f"{100 * shares['yes']:.0f} %",
             "mean accuracy": f"{accuracy.mean():.3f}",
             "95 % of heads": f"{low:.3f} to {high:.3f}",
         })  # fmt: skip

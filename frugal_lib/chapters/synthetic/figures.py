@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib.chapters import common
-from frugal_lib.chapters.synthetic.results import TEACHER_NAMES, Student, SyntheticResults, by_sonnet, gap
-from frugal_lib.chapters.synthetic.tables import PAPER_NAMES
+from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, Student, SyntheticResults, by_sonnet
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.paper import published, released
+from frugal_lib.report.arm import gap
 from frugal_lib.report.drawing import COLOURS, FLOOR, STYLE, unique_handles
 from frugal_lib.report.measures import chrf_matrix
 
@@ -149,13 +149,8 @@ def generations_chart(found: SyntheticResults) -> Figure:
 
 def leak_chart(found: SyntheticResults) -> Figure:
     """What Flash as released gives over Flash without held-out text, sonnet by sonnet, for each kind of student."""
-    kinds = [(base, long) for base in found.bases for long in (False, True)]
-    pairs = {
-        kind: tuple(found.largest(kind[0], "flash", selection, kind[1]) for selection in ("", common.CLEAN))
-        for kind in kinds
-    }
-    pairs = {kind: pair for kind, pair in pairs.items() if all(pair)}
-    leaked = found.leaked("flash") if "flash" in found.audits else set()
+    pairs = found.leak_pairs
+    leaked = found.leaked("flash") if pairs else set()
     with matplotlib.rc_context(STYLE):
         figure, panels = plt.subplots(max(1, len(pairs)), 1, figsize=(9.5, 1.2 + 1.7 * max(1, len(pairs))),
                                       sharex=True, squeeze=False)  # fmt: skip

@@ -44,7 +44,7 @@ def plain(profile: Profile, base: str, seed: int) -> Run:
     return replace(start, method="full", dropout=profile.sonnets.dropout, **settings)
 
 
-def lessons(profile: Profile, base: str, seed: int, columns: Columns) -> list[Run]:
+def taught_runs(profile: Profile, base: str, seed: int, columns: Columns) -> list[Run]:
     """A student for each teacher, size and selection; one whose draw is that of the file as it is is left out."""
     grid, first = profile.synthetic.bases[base], plain(profile, base, seed)
     runs = []
@@ -64,14 +64,14 @@ def differs(columns: Columns, run: Run) -> bool:
     return students.draw(known, run) != students.draw(known, replace(run, selection=""))
 
 
-def long_runs(grid: StudentGrid, lessons: Sequence[Run]) -> list[Run]:
-    """The largest draw of a teacher, with and without what is held out, trained as long as the paper trains.
+def long_runs(grid: StudentGrid, runs: Sequence[Run]) -> list[Run]:
+    """The largest draw of a teacher, with and without held-out text, trained without early stopping.
 
-    The last weights are kept: its early stopping lets the dev loss rise by 0.1 for 25 epochs.
+    That of the paper lets the dev loss rise by 0.1 for 25 epochs, so the last weights are kept.
     """
     settings = {"learning_rate": grid.long_learning_rate, "epochs": grid.long_epochs, "patience": grid.long_epochs}
     settings |= {"judge_steps": 0, "max_steps": 0, "keep": "last", "pairs": 0, "pair_sets": ""}
-    largest = [run for run in lessons if run.teacher in grid.long_teachers and run.items == max(grid.items)]
+    largest = [run for run in runs if run.teacher in grid.long_teachers and run.items == max(grid.items)]
     return [taught(run, run.teacher, **settings) for run in largest if run.selection != STRICT]
 
 
@@ -83,7 +83,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     runs: list[Run] = []
     for base, grid in plan.bases.items():
         for i in range(seed, seed + grid.seeds):
-            found = lessons(profile, base, i, columns)
+            found = taught_runs(profile, base, i, columns)
             runs += [*long_runs(grid, found), *found, checked(profile, plain(profile, base, i))]
     bases = [checked(profile, common.start(profile, seed, "synthetic", b, g.samples)) for b, g in plan.bases.items()]
     cut = {"items": 16, "max_steps": 2, "judge_steps": 1}
@@ -93,12 +93,12 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
 
 
 def on_public_domain(run: Run) -> Run:
-    """The same run with what every machine has: the other edition, and lessons by the offline writer."""
+    """The same run with what every machine has: the other edition, and sonnets by the offline writer."""
     return taught(common.on_public_domain(run), "offline")
 
 
 def spot_run(runs: Sequence[Run]) -> Run:
-    """The cheapest run with a teacher: the fewest lessons on the last base."""
+    """The cheapest run with a teacher: the fewest sonnets on the last base."""
     with_teacher = [run for run in runs if run.items]
     last = [run for run in with_teacher if run.base == with_teacher[-1].base]
     return min(last, key=lambda run: (run.items, run.epochs, run.selection, run.seed))

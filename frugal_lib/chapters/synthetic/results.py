@@ -10,9 +10,10 @@ import numpy as np
 from frugal_lib.chapters import common
 from frugal_lib.chapters.synthetic import plan
 from frugal_lib.core.runs import Record
-from frugal_lib.core.stats import Interval, mean_interval, ratio_values
+from frugal_lib.core.stats import Interval
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.report.measures import chrf_matrix, interaction, loss_matrix, paired
+from frugal_lib.report.arm import Arm, gap, token_losses
+from frugal_lib.report.measures import interaction
 from frugal_lib.tasks.students import SPLITS
 from frugal_lib.teachers.by_name import SHAKESPEARE
 
@@ -25,41 +26,44 @@ TEACHER_NAMES = {
     SHAKESPEARE: "Shakespeare",
 }
 STRENGTH = ("flash-lite", "flash", "pro")  # of Gemini 2.5, weakest first
+PAPER_NAMES = {teacher: f"Gemini 2.5 {TEACHER_NAMES[teacher]}" for teacher in STRENGTH}
+SELECTIONS = {"": "as released", common.CLEAN: "without held-out text", common.STRICT: "of strict form"}
 
 
 @dataclass(frozen=True)
-class Student:
-    """Students of one kind, a record a seed: what they read, and how they were trained.
+class Student(Arm):
+    """Students of one kind: what they read, and how they were trained.
 
-    `items` is how many sonnets the chapter asked for: a file that has fewer gives all it has.
+    `items` is how many sonnets the chapter asked for: a file that has fewer gives all it has. `long` is
+    training without early stopping.
     """
 
-    base: str
-    teacher: str
-    items: int
-    selection: str
-    long: bool
-    records: tuple[Record, ...]
+    teacher: str = ""
+    items: int = 0
+    selection: str = ""
+    long: bool = False
 
     @property
     def name(self) -> str:
         if not self.teacher:
             return "Shakespeare alone" if self.records[0].history else "not fine-tuned"
-        chosen = {"": "as released", "clean": "without held-out text", "strict": "of strict form"}[self.selection]
-        return f"+ {self.lessons:,} by {TEACHER_NAMES[self.teacher]}, {chosen}" + (", long" if self.long else "")
+        kind = SELECTIONS[self.selection] + ", without early stopping" * self.long
+        return f"+ {self.sonnets:,} by {TEACHER_NAMES[self.teacher]}, {kind}"
 
     @property
-    def lessons(self) -> int:
+    def sonnets(self) -> int:
         """How many sonnets they read beside Shakespeare's."""
-        return int(self.records[0].metrics.get("lessons", 0))
+        return int(self.fact("lessons")) if self.teacher else 0
 
-    def nats(self, split: str) -> Interval:
-        """Loss on the true lines 4-14, in nats per token."""
-        return mean_interval(loss_matrix(self.records, split, "tokens"))
+    @property
+    def rank(self) -> int:
+        """The place of the teacher in tables; no teacher comes first."""
+        return ["", *TEACHER_NAMES].index(self.teacher)
 
-    def chrf(self, split: str = "dev") -> Interval:
-        """Corpus chrF over the whole sonnet."""
-        return mean_interval(chrf_matrix(self.records, split, "corpus_chrf"))
+    def without(self, numbers: set[int]) -> Student:
+        """The same students, some held-out sonnets left out of their evaluation."""
+        kept = (replace(r, examples=[row for row in r.examples if row.get("id") not in numbers]) for r in self.records)
+        return replace(self, records=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,22 @@ class SyntheticResults:
         """The students of a base, each once: where a selection changed nothing, those of the file as it is."""
         mine = [student for student in self.students if student.base == base]
         whole = {(s.teacher, s.items, s.long): s.records for s in mine if s.selection == ""}
-        return [s for s in mine if s.selection == "" or s.records != whole[s.teacher, s.items, s.long]]
+        kept = [s for s in mine if s.selection == "" or s.records != whole[s.teacher, s.items, s.long]]
+        return sorted(kept, key=lambda s: (s.rank, s.long, s.items, s.selection))
+
+    @property
+    def leak_pairs(self) -> dict[tuple[str, bool], tuple[Student, Student]]:
+        """By base and `long`: students of Flash as released, and those of Flash without held-out text."""
+        kinds = [(base, long) for base in self.bases for long in (False, True)]
+        pairs = {(b, long): tuple(self.largest(b, "flash", s, long) for s in ("", common.CLEAN)) for b, long in kinds}
+        return {kind: pair for kind, pair in pairs.items() if all(pair)}
+
+    @property
+    def strict_pairs(self) -> list[tuple[Student, Student]]:
+        """Students of sonnets of strict form, each with those of as many drawn at random from the same teacher."""
+        strict = [s for s in self.students if s.selection == common.STRICT]
+        pairs = [(s, self.student(s.base, s.teacher, s.items, common.CLEAN)) for s in strict]
+        return [pair for pair in pairs if all(pair)]
 
     @property
     def records(self) -> list[Record]:
@@ -147,7 +166,7 @@ def students_of(records: Sequence[Record], columns: plan.Columns) -> tuple[Stude
         if run.teacher and run.selection == "" and not plan.differs(columns, clean):
             kinds.setdefault((*kind, common.CLEAN), {})[run.seed] = record
     return tuple(
-        Student(base, teacher, items, selection, long, tuple(found[seed] for seed in sorted(found)))
+        Student(base, tuple(found[seed] for seed in sorted(found)), teacher, items, selection, long)
         for (base, teacher, items, long, selection), found in kinds.items()
     )
 
@@ -161,7 +180,7 @@ def synthetic_results(records: Sequence[Record]) -> SyntheticResults:
     by_method = {record.run.method: record for record in records}
     floor, generations = by_method["floor-lines"], by_method["released-generations"]
     ours = [r for r in records if r.run.edition == floor.run.edition]
-    untuned = {b: Student(b, "", 0, "", False, (r,)) for r in ours if r.run.method == "base" for b in [r.run.base]}
+    untuned = {r.run.base: Student(r.run.base, (r,)) for r in ours if r.run.method == "base"}
     audits = {r.run.teacher: r for r in ours if r.run.method == "audit"}
     columns = {teacher: plan.columns_of(record) for teacher, record in audits.items()}
     found = SyntheticResults(audits, students_of(ours, columns), untuned, floor, generations)
@@ -173,33 +192,25 @@ def synthetic_results(records: Sequence[Record]) -> SyntheticResults:
     return found
 
 
-def gap(one: Student, other: Student, split: str, level: float = 0.95, without: set[int] = frozenset()) -> Interval:
-    """Nats per token of `one` minus those of `other` on the true lines 4-14, sonnets in `without` left out."""
-
-    def values(records: Sequence[Record]) -> np.ndarray:
-        found = [[row for row in likelihoods(r, split) if row["id"] not in without] for r in records]
-        return np.stack([ratio_values([r["nll"] for r in rows], [r["tokens"] for r in rows]) for rows in found])
-
-    return paired(one.records, other.records, values, level)
-
-
-def likelihoods(record: Record, split: str) -> list[dict]:
-    """How likely the true lines 4-14 of each sonnet were: a row a sonnet."""
-    return [row for row in record.examples if row["kind"] == "likelihood" and row["split"] == split]
+def by_sonnet(student: Student, split: str, column: str = "nll", per: str = "tokens") -> dict[int, float]:
+    """A value of each sonnet, averaged over seeds and samples: by default nats per token of the true lines 4-14."""
+    values: dict[int, list[float]] = {}
+    for row in (row for record in student.records for row in record.examples):
+        if row.get("split") == split and column in row:
+            values.setdefault(row["id"], []).append(row[column] / row.get(per, 1))
+    return {number: float(np.mean(found)) for number, found in values.items()}
 
 
-def by_sonnet(student: Student, split: str) -> dict[int, float]:
-    """Nats per token of the true lines 4-14 of each sonnet, averaged over seeds."""
-    rows = [row for record in student.records for row in likelihoods(record, split)]
-    ids = dict.fromkeys(row["id"] for row in rows)
-    return {i: float(np.mean([row["nll"] / row["tokens"] for row in rows if row["id"] == i])) for i in ids}
+def leak_gaps(found: SyntheticResults) -> dict[tuple[str, bool], dict[str, Interval]]:
+    """Flash as released minus Flash without held-out text in nats per token, by base and `long`.
 
-
-def chrf_by_sonnet(student: Student, split: str) -> dict[int, float]:
-    """chrF of each sonnet, averaged over samples and seeds."""
-    rows = [row for r in student.records for row in r.examples if row["kind"] == "completion" and row["split"] == split]
-    ids = dict.fromkeys(row["id"] for row in rows if "chrf" in row)
-    return {i: float(np.mean([row["chrf"] for row in rows if row["id"] == i])) for i in ids}
+    On dev, on test, and on the test sonnets that the file does not hold ("outside").
+    """
+    gaps = {}
+    for kind, (whole, clean) in found.leak_pairs.items():
+        outside = (arm.without(found.leaked("flash")) for arm in (whole, clean))
+        gaps[kind] = {split: gap(whole, clean, split) for split in ("dev", "test")} | {"outside": gap(*outside, "test")}
+    return gaps
 
 
 def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> Interval | None:
@@ -211,4 +222,4 @@ def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> Interval 
     arms = [found.largest(base, name, common.CLEAN) for base in bases for name in (teacher, other)]
     if len(set(bases)) < 2 or not all(arms):
         return None
-    return interaction([arm.records for arm in arms], lambda records: loss_matrix(records, "test", "tokens"))
+    return interaction([arm.records for arm in arms], token_losses("test"))

@@ -11,9 +11,9 @@ from frugal_lib.core.validated import STRICT, checked
 class StudentGrid:
     """Chapter 4 on one base: students of `items` sonnets of each teacher, at `seeds` seeds.
 
-    Each may take `max_steps` steps, whatever it reads, and is judged every `judge_steps`.
-    `strict_teachers` have a student of `strict_items` sonnets of strict form too. Those of
-    `long_teachers` are also trained for `long_epochs` without early stopping.
+    Each may take `max_steps` steps, whatever it reads, and is evaluated every `judge_steps`. `strict_teachers`
+    also have a student of `strict_items` sonnets of strict form, and `long_teachers` one that is trained for
+    `long_epochs` without early stopping.
     """
 
     items: tuple[int, ...]

@@ -7,30 +7,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters import common
-from frugal_lib.chapters.synthetic.results import (
-    TEACHER_NAMES,
-    Student,
-    SyntheticResults,
-    by_sonnet,
-    chrf_by_sonnet,
-    gap,
-)
+from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, SyntheticResults, by_sonnet
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.metrics import verse
 from frugal_lib.paper import published, released
+from frugal_lib.report.arm import Arm, gap
 from frugal_lib.report.cells import NONE, cell
 from frugal_lib.report.generality import MEASURES
 from frugal_lib.report.html import linked, published_link
 from frugal_lib.tasks import students
 from frugal_lib.teachers import prices
 
-PAPER_NAMES = {
-    "flash-lite": "Gemini 2.5 Flash Lite",
-    "flash": "Gemini 2.5 Flash",
-    "pro": "Gemini 2.5 Pro",
-}
 TOKENS_PER_WORD = 100 / 70  # Google's rule of thumb for Gemini: 100 tokens are 60 to 80 words
 
 
@@ -45,7 +33,7 @@ def percent(values: np.ndarray) -> str:
 
 
 def form_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
-    """Table 4: how many sonnets are "perfect" by the paper's rule, and what else there is to their form."""
+    """Table 4: how many sonnets are "perfect" by the paper's rule, and other measures of form."""
     paper = published.table("table4_perfect_sonnet_rate").set_index("teacher")["perfect_rate"]
     lines = []
     for teacher, record in found.audits.items():
@@ -77,7 +65,7 @@ def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
             "different": f"{len(set(c['first'])):,}",
             f"copies ({MOSTLY} lines or more)": f"{copies.sum()} ({100 * copies.mean():.1f} %)",
             **{f"lines verbatim, {split}": f"{values.sum():,}" for split, values in verbatim.items()},
-            "lines nearly so": f"{near:,}",
+            "lines nearly the same": f"{near:,}",
             "share of words, %": f"{100 * c['covered'].sum() / c['words'].sum():.1f}",
             "sonnets that share text with dev or test": f"{c['held_out'].sum()}",
         })  # fmt: skip
@@ -85,7 +73,7 @@ def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
 
 
 def cost_by_teacher(found: SyntheticResults) -> pd.DataFrame:
-    """USD for a thousand sonnets: the paper's number, and list prices for the letters that it got."""
+    """USD for a thousand sonnets: the paper's number, and list prices for the text that it received."""
     paper = published.table("figure3_synthetic").set_index("teacher")["usd_per_1000"]
     lines = []
     for teacher, name in PAPER_NAMES.items():
@@ -106,7 +94,7 @@ def cost_by_teacher(found: SyntheticResults) -> pd.DataFrame:
 
 
 def generation_table(found: SyntheticResults) -> pd.DataFrame:
-    """chrF of the sonnets that the paper's Flash student wrote, one by one, and what its lessons held of each."""
+    """chrF of the sonnets that the paper's Flash student wrote, and how many lines of each it had read."""
     held = found.copied("flash") if "flash" in found.audits else {}
     lines = []
     for row in (r for r in found.generations.examples if r["model"] == "flash"):
@@ -116,7 +104,7 @@ def generation_table(found: SyntheticResults) -> pd.DataFrame:
             "sonnet": f"{row['id']}" if version == row["id"] else f"{row['id']} (a version of {version})",
             "chrF": f"{row['chrf']:.1f}",
             "chrF of lines 4–14": f"{row['chrf_continuation']:.1f}",
-            "its lines in the lessons": f"{held.get(version, 0)}" if held else NONE,
+            "its lines in Flash's file": f"{held.get(version, 0)}" if held else NONE,
         })  # fmt: skip
     return framed(lines, "split")
 
@@ -124,65 +112,58 @@ def generation_table(found: SyntheticResults) -> pd.DataFrame:
 def student_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
     """Every student: dev chrF, test loss, and the difference to the one that read Shakespeare alone."""
     lines = []
-    for base in found.bases:
-        plain = found.plain(base)
-        order = ["", *TEACHER_NAMES]
-        for student in sorted(
-            found.trained(base), key=lambda s: (order.index(s.teacher), s.long, s.items, s.selection)
-        ):
-            pairs = np.mean([r.metrics["dev_rhyme_share"] for r in student.records])
-            lines.append({
-                "base": base,
-                "lessons": student.name,
-                "dev chrF": linked(cell(student.chrf()), student.records, results),
-                "test loss": cell(student.nats("test"), 3),
-                **{f"minus Shakespeare alone, {split}": versus(student, plain, split) for split in ("dev", "test")},
-                "rhyming pairs of 7, dev": f"{7 * pairs:.2f}",
-            })  # fmt: skip
+    for student in (student for base in found.bases for student in found.trained(base)):
+        plain = found.plain(student.base)
+        gaps = {split: None if student is plain else gap(student, plain, split) for split in ("dev", "test")}
+        lines.append({
+            "base": student.base,
+            "training data": student.name,
+            "dev chrF": linked(cell(student.chrf()), student.records, results),
+            "test loss": cell(student.nats("test"), 3),
+            **{f"minus Shakespeare alone, {split}": cell(difference, 3, "+") for split, difference in gaps.items()},
+            "rhyming pairs of 7, dev": rhyming(student),
+        })  # fmt: skip
     return framed(lines, "base")
 
 
-def versus(student: Student, plain: Student, split: str) -> str:
-    """Loss minus that of the students without a teacher."""
-    return NONE if student is plain else cell(gap(student, plain, split), 3, "+")
+def rhyming(student: Arm) -> str:
+    """How many of the seven pairs rhyme in what the students write for dev."""
+    return f"{7 * np.mean([record.metrics['dev_rhyme_share'] for record in student.records]):.2f}"
 
 
 def leak_table(found: SyntheticResults, base: str, long: bool) -> pd.DataFrame:
     """Dev sonnets one by one, for students of Flash as released and without held-out text: chrF and loss."""
-    kinds = {"as released": "", "without held-out text": common.CLEAN}
-    arms = {name: found.largest(base, "flash", selection, long) for name, selection in kinds.items()}
-    if not all(arms.values()):
-        return framed([], "sonnet")
-    leaked, lines = found.leaked("flash"), []
-    held = found.copied("flash")
-    for number in by_sonnet(arms["as released"], "dev"):
-        name = f"{number}" + " (leaked)" * (number in leaked)
-        line = {"sonnet": name, "its lines in Flash": f"{held.get(number, 0)}"}
-        for measure, of in (("chrF", chrf_by_sonnet), ("loss", by_sonnet)):
-            values = {name: of(arm, "dev")[number] for name, arm in arms.items()}
-            line |= {f"{measure}, {name}": f"{v:.{1 if measure == 'chrF' else 3}f}" for name, v in values.items()}
-        lines.append(line)
+    if (base, long) not in found.leak_pairs:
+        return pd.DataFrame()
+    arms = dict(zip(("as released", "without held-out text"), found.leak_pairs[base, long], strict=True))
+    chrf, loss = ({name: by_sonnet(arm, "dev", c) for name, arm in arms.items()} for c in ("chrf", "nll"))
+    leaked, held = found.leaked("flash"), found.copied("flash")
+    lines = [
+        {
+            "sonnet": f"{number}" + " (leaked)" * (number in leaked),
+            "its lines in Flash's file": f"{held.get(number, 0)}",
+        }
+        | {f"chrF, {name}": f"{values[number]:.1f}" for name, values in chrf.items()}
+        | {f"loss, {name}": f"{values[number]:.3f}" for name, values in loss.items()}
+        for number in loss["as released"]
+    ]
     return framed(lines, "sonnet")
 
 
 def strict_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
-    """Students of sonnets of strict form, beside those of as many drawn by lot from the same teacher."""
-    lines = []
-    for strict in (s for s in found.students if s.selection == common.STRICT):
-        drawn = found.student(strict.base, strict.teacher, strict.items, common.CLEAN)
-        if drawn is None:
-            continue
-        lines.append({
+    """Students of sonnets of strict form, beside those of as many drawn at random from the same teacher."""
+    lines = [
+        {
             "base": strict.base,
             "teacher": TEACHER_NAMES[strict.teacher],
-            "sonnets": f"{strict.lessons:,}",
+            "sonnets": f"{strict.sonnets:,}",
             "test loss, strict form": linked(cell(strict.nats("test"), 3), strict.records, results),
-            "test loss, drawn by lot": linked(cell(drawn.nats("test"), 3), drawn.records, results),
+            "test loss, drawn at random": linked(cell(drawn.nats("test"), 3), drawn.records, results),
             "difference": cell(gap(strict, drawn, "test"), 3, "+"),
-            "rhyming pairs of 7 it writes": " / ".join(
-                f"{7 * np.mean([r.metrics['dev_rhyme_share'] for r in s.records]):.2f}" for s in (strict, drawn)
-            ),
-        })  # fmt: skip
+            "rhyming pairs of 7 it writes": f"{rhyming(strict)} / {rhyming(drawn)}",
+        }
+        for strict, drawn in found.strict_pairs
+    ]
     return framed(lines, "base")
 
 
@@ -191,21 +172,15 @@ def transfer_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame
     paper = published.table("table7_zero_shot").set_index("model")
     names = {"": "sonnet SFT (baseline)", "flash": "Flash SFT (1k)", "flash-lite": "Flash Lite SFT (1k)"}
     lines = []
-    for student in checked(found):
+    checked = [s for s in found.students if s.records[0].run.pairs and s.selection == ""]
+    for student in sorted(checked, key=lambda s: (found.bases.index(s.base), s.rank)):
         printed = paper.loc[names[student.teacher]] if student.teacher in names else None
         lines.append({
             "base": student.base,
-            "lessons": student.name,
+            "training data": student.name,
             "paper: dev chrF": NONE if printed is None else published_link(f"{printed.sonnet_dev_chrf:.2f}"),
             "paper: accuracy": NONE if printed is None else published_link(f"{printed.paraphrase_dev_accuracy:.4f}"),
             "dev chrF": linked(cell(student.chrf()), student.records, results),
             **{f"{m.name}, {m.unit}": cell(m.of(student), 3) for m in MEASURES},
         })  # fmt: skip
     return framed(lines, "base")
-
-
-def checked(found: SyntheticResults) -> list[Student]:
-    """The students whose generality was checked."""
-    order = ["", *TEACHER_NAMES]
-    mine = [s for s in found.students if s.records[0].run.pairs and s.selection == ""]
-    return sorted(mine, key=lambda s: (found.bases.index(s.base), order.index(s.teacher)))

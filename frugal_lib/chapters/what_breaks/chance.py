@@ -1,36 +1,43 @@
-"""What chance does to a score: variance by source, the best of many draws, exact tests of what the book compares."""
+"""How far chance moves a score, and which differences a test of twelve sonnets can detect."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters import common
+from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
 from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.core.runs import Record
-from frugal_lib.core.stats import Interval, best_quantile, expected_best, sign_flip_p, variance_parts
+from frugal_lib.core.stats import (
+    Interval,
+    best_quantile,
+    detectable_difference,
+    expected_best,
+    mean_interval,
+    needed_items,
+    sign_flip_p,
+    variance_parts,
+)
 from frugal_lib.paper import published
-from frugal_lib.report.cells import cell, signed
+from frugal_lib.report.cells import NONE, cell, signed
 from frugal_lib.report.html import linked
-from frugal_lib.report.measures import chrf_matrix, completion_scores, loss_matrix, paired
+from frugal_lib.report.measures import bpc_matrix, completion_scores, loss_matrix
 
 PARTS = {"prompt": "prompt", "seed": "training seed", "both": "prompt × seed", "sample": "sample"}
 METHODS = {"full": "full fine-tuning", "base": "base, not fine-tuned"}
 TRIALS = (1, 10, 30, 369)  # 369 runs are in the paper's sweep
-NONE = "–"
+COPIED = 138  # the dev sonnet that the paper's student of Flash reproduces
 
 
-def sampled(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
-    """The runs with many samples a prompt, by base and method, a record a seed."""
+def by_kind(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    """The chapter's runs without a teacher by base (`""` for floors) and method, one record per seed."""
     found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        run = record.run
-        if record.status == "ok" and run.method in METHODS and not run.teacher:
-            found.setdefault((run.base, run.method), []).append(record)
+        if record.status == "ok" and not record.run.teacher:
+            found.setdefault((record.run.base, record.run.method), []).append(record)
     return found
 
 
@@ -42,8 +49,8 @@ def cube(records: Sequence[Record], split: str, column: str) -> np.ndarray:
 def variance_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
     """chrF of a completion of a dev sonnet: standard deviation by source, and that of the score of one run."""
     lines = []
-    for (base, method), found in sampled(records).items():
-        values = cube(found, "dev", "chrf")
+    for (base, method), found in by_kind(records).items():
+        values = cube(found, "dev", "chrf") if base else np.empty((0, 0, 0))
         if min(values.shape) < 2:
             continue
         parts = variance_parts(values)
@@ -53,11 +60,11 @@ def variance_table(records: Sequence[Record], results: str | Path) -> pd.DataFra
         run = f"{one_run(parts, values.shape[1]):.2f}"
         lines.append({"base": base, "model": METHODS[method]} | shares
                      | {"score of one run": run, "completions": count})  # fmt: skip
-    return pd.DataFrame(lines).set_index("base") if lines else pd.DataFrame()
+    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
 
 
 def one_run(parts: dict[str, float], prompts: int) -> float:
-    """Standard deviation of the score of one training run with one sample a prompt, the prompts given."""
+    """Standard deviation of the score of one training run with one sample per prompt, the prompts given."""
     return float(np.sqrt(parts["seed"] + (parts["both"] + parts["sample"]) / prompts))
 
 
@@ -66,114 +73,134 @@ def draws_of(records: Sequence[Record]) -> list[float]:
     return [float(value) for r in records for value in completion_scores(r, "dev", "corpus_chrf").mean(axis=1)]
 
 
+def random_lines(book: Book) -> list[float]:
+    """dev chrF of each draw of random training lines."""
+    return [row["chrf"] for row in book.lora.floor.examples]
+
+
+def best_of(draws: Sequence[float], trials: int) -> Interval:
+    """The expected maximum of so many draws, with the range of 95 % of such maxima."""
+    low, high = (best_quantile(draws, trials, share) for share in (0.025, 0.975))
+    return Interval(expected_best(draws, trials), low, high, 1, len(draws))
+
+
 def luck_table(book: Book, records: Sequence[Record]) -> pd.DataFrame:
-    """What the best of so many draws scores, nothing else being changed: random lines, and each tuned model."""
-    draws = {"random lines": [row["chrf"] for row in book.lora.floor.examples]}
-    found = sampled(records)
-    draws |= {f"{METHODS['full']}, {base}": draws_of(r) for (base, method), r in found.items() if method == "full"}
+    """The maximum of n draws of one thing, random lines and each tuned model; a dash where there are too few draws."""
+    draws = {"random lines": random_lines(book)}
+    kinds = by_kind(records).items()
+    draws |= {f"{METHODS['full']}, {base}": draws_of(found) for (base, method), found in kinds if method == "full"}
     lines = [
-        {"the same thing again and again": name, "draws": f"{len(values):,}"}
-        | {f"best of {trials}": best_cell(values, trials) for trials in TRIALS}
+        {"drawn": name, "draws": f"{len(values):,}"}
+        | {f"best of {n}": cell(best_of(values, n)) if n == 1 or n <= len(values) / 2 else NONE for n in TRIALS}
         for name, values in draws.items()
     ]
-    return pd.DataFrame(lines).set_index("the same thing again and again")
+    return pd.DataFrame(lines).set_index("drawn")
 
 
-def best_cell(values: Sequence[float], trials: int) -> str:
-    """The expected best of so many draws, with the range of 95 % of bests; a dash where there are too few draws."""
-    if trials > len(values) / 2 and trials > 1:
-        return NONE
-    low, high = (f"{best_quantile(values, trials, share):.2f}" for share in (0.025, 0.975))
-    return f"{expected_best(values, trials):.2f} [{low}, {high}]"
+def release_scores(book: Book) -> pd.DataFrame:
+    """chrF of the paper's released dev generations: a row per sonnet, a column per model."""
+    rows = pd.DataFrame(book.synthetic.generations.examples)
+    return rows[rows.split == "dev"].pivot(index="id", columns="model", values="chrf")
 
 
-def luck_sentence(book: Book) -> str:
-    """The paper's best LoRA beside the best of as many draws of random lines."""
-    draws = [row["chrf"] for row in book.lora.floor.examples]
-    trials = min(TRIALS[-1], len(draws))
-    printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
-    low, high = (best_quantile(draws, trials, share) for share in (0.025, 0.975))
-    return (
-        f"The paper's best LoRA, the highest of {TRIALS[-1]} runs, has {printed:.2f}. The highest of {trials} draws of "
-        f"random lines has {expected_best(draws, trials):.2f} (95 % of such bests: {low:.2f} to {high:.2f})."
-    )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two of the book's models on the same sonnets, a record a seed on each side."""
-
-    name: str
-    base: str
-    first: tuple[Record, ...]
-    second: tuple[Record, ...]
-
-
-def comparisons(book: Book, base: str) -> list[Comparison]:
-    """What the paper's takeaways rest on, as this book ran it; what a profile did not run is left out."""
-    found: list[tuple[str, Sequence[Record], Sequence[Record]]] = []
-    if base in book.lora.bases:
-        best, full = book.lora.best(base), book.lora.full(base)
-        found.append((f"{best.name} − full fine-tuning", best.kept, full.kept))
-    if base in book.quantization.bases:
-        full = book.quantization.full(base)
-        arms = [book.quantization.arm(base, *kind) for kind in (("full", "int4-tensor"), ("full", "nf4"),
-                                                                 ("qaft", "int4-tensor"))]  # fmt: skip
-        found += [(f"{arm.name} − FP32", arm.records, full.records) for arm in arms if arm]
-    if base in book.synthetic.bases:
-        plain = book.synthetic.plain(base)
-        for teacher in ("flash-lite", "flash", "pro"):
-            student = book.synthetic.largest(base, teacher, common.CLEAN)
-            if student:
-                found.append((f"{student.name} − Shakespeare alone", student.records, plain.records))
-    return [Comparison(name, base, tuple(one), tuple(other)) for name, one, other in found]
-
-
-def test_loss(records: Sequence[Record]) -> np.ndarray:
-    """Nats per token on the true lines of the test sonnets: [seeds, sonnets]."""
-    return loss_matrix(records, "test", "tokens")
-
-
-def loss_gap(comparison: Comparison) -> Interval:
-    """Test loss of the first minus the second, paired by sonnet and seed."""
-    return paired(comparison.first, comparison.second, test_loss)
-
-
-def by_sonnet(comparison: Comparison, measure: str, split: str) -> np.ndarray:
-    """Differences in a measure (`chrf` or `nats`), averaged over samples and seeds: [sonnets]."""
-
-    def values(records: Sequence[Record]) -> np.ndarray:
-        table = loss_matrix(records, split, "tokens") if measure == "nats" else chrf_matrix(records, split, "chrf")
-        return table.mean(axis=0)
-
-    return values(comparison.first) - values(comparison.second)
-
-
-def exact_table(book: Book) -> pd.DataFrame:
-    """The book's own comparisons: differences in dev chrF and in test loss, each with the p of all flips of sign."""
-    lines = []
-    for comparison in (c for base in book.bases for c in comparisons(book, base)):
-        scores, losses = by_sonnet(comparison, "chrf", "dev"), by_sonnet(comparison, "nats", "test")
+def release_table(book: Book) -> pd.DataFrame:
+    """The paper's released generations against each other: differences and exact tests, with and without the copy."""
+    scores, lines = release_scores(book), []
+    for one, other in (("flash", "full fine-tuning"), ("flash-lite", "full fine-tuning"), ("flash", "flash-lite")):
+        differences = scores[one] - scores[other]
+        kept = differences.drop(COPIED)
         lines.append({
-            "base": comparison.base,
-            "difference": comparison.name,
-            "dev chrF": signed(scores.mean()),
-            "p, chrF": f"{sign_flip_p(scores):.3f}",
-            "test loss, nats per token": cell(loss_gap(comparison), 3, "+"),
-            "p, loss": f"{sign_flip_p(losses):.3f}",
+            "difference, dev": f"{TEACHER_NAMES.get(one, one)} − {TEACHER_NAMES.get(other, other)}",
+            "chrF": cell(mean_interval(differences.to_numpy()), 2, "+"),
+            "p": f"{sign_flip_p(differences):.3f}",
+            f"without {COPIED}": cell(mean_interval(kept.to_numpy()), 2, "+"),
+            f"p without {COPIED}": f"{sign_flip_p(kept):.3f}",
+            "smallest detectable": f"{detectable_difference(float(kept.std()), len(scores)):.2f}",
         })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+    return pd.DataFrame(lines).set_index("difference, dev")
 
 
-def exact_sentence(book: Book) -> str:
-    """How many of the comparisons each measure can tell from zero."""
-    found = [c for base in book.bases for c in comparisons(book, base)]
-    seen = {m: sum(sign_flip_p(by_sonnet(c, m, split)) <= 0.05 for c in found)
-            for m, split in (("chrf", "dev"), ("nats", "test"))}  # fmt: skip
-    dev, test = (len(by_sonnet(found[0], "nats", split)) for split in ("dev", "test"))
-    return (
-        f"Of these {len(found)} differences, averaged over seeds and samples, chrF tells **{seen['chrf']}** from zero "
-        f"at 5 %, the likelihood of the true lines **{seen['nats']}**. A test takes all flips of the signs of "
-        f"its sonnets, {2**dev:,} for {dev} of dev, {2**test:,} for {test} of test; it asks about these models, and "
-        "does not generalise over seeds as the intervals do."
-    )
+def paper_differences() -> dict[str, float]:
+    """Differences of dev chrF that the paper draws conclusions from."""
+    table1 = published.table("table1_baseline").query("dataset == 'sonnets'").set_index("method").dev
+    modules = published.table("table6_lora_modules").set_index("modules").dev_chrf
+    formats = published.table("figure2_quantization").set_index("format").ptq_chrf
+    teachers = published.table("figure3_synthetic").set_index("teacher").n1000
+    return {
+        "best LoRA − full fine-tuning (Table 1)": table1["best LoRA"] - table1["full fine-tuning"],
+        "attention and MLP − attention (Table 6)": modules["attention + MLP"] - modules["attention only"],
+        **{f"{name} − FP32 (Figure 2)": formats[name] - formats["FP32"] for name in ("BF16", "INT8", "INT4")},
+        "Flash − Pro (Figure 3)": teachers["Gemini 2.5 Flash"] - teachers["Gemini 2.5 Pro"],
+    }
+
+
+def sonnets_needed(book: Book, difference: float) -> int:
+    """How many sonnets a paired test needs to detect a difference, at the spread between two released models."""
+    scores = release_scores(book)
+    return needed_items(difference, float((scores["flash-lite"] - scores["full fine-tuning"]).std()))
+
+
+def power_table(book: Book) -> pd.DataFrame:
+    """How many sonnets a paired test would need to detect the paper's differences."""
+    lines = [
+        {"difference": name, "dev chrF": signed(value), "sonnets needed": f"{sonnets_needed(book, value):,}"}
+        for name, value in paper_differences().items()
+    ]
+    return pd.DataFrame(lines).set_index("difference")
+
+
+def distinct(records: Sequence[Record], split: str) -> np.ndarray:
+    """Share of different words among those of a completion, samples averaged: [seeds, sonnets]."""
+    found = []
+    for record in records:
+        rows = [e for e in record.examples if e["kind"] == "completion" and e["split"] == split and "chrf" in e]
+        words = [row["text"].lower().split() for row in rows]
+        frame = pd.DataFrame({"id": [r["id"] for r in rows], "share": [len(set(w)) / max(1, len(w)) for w in words]})
+        found.append(frame.groupby("id").share.mean().to_numpy())
+    return np.stack(found)
+
+
+def scores_of(column: str) -> Callable[[Sequence[Record], str], np.ndarray]:
+    """A measure of completions, samples averaged: [seeds, sonnets]."""
+    return lambda records, split: cube(records, split, column).mean(axis=2)
+
+
+METRICS: dict[str, Callable[[Sequence[Record], str], np.ndarray]] = {
+    "chrF, whole sonnet": scores_of("chrf"),
+    "chrF, lines 4–14": scores_of("chrf_continuation"),
+    "nats per token": lambda records, split: loss_matrix(records, split, "tokens"),
+    "bits per character": bpc_matrix,
+    "rhyming pairs, share": scores_of("rhyme_share"),
+    "different words, share": distinct,
+}
+LIKELIHOODS = ("nats per token", "bits per character")  # which floors do not have
+OTHERS = {
+    "base": "the base",
+    "floor-lines": "random lines",
+    "floor-tail": "Shakespeare's lines of another sonnet",
+}
+
+
+def metric_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Which metrics tell the tuned model, on test, from what it should differ from; and how many sonnets that takes."""
+    kinds = by_kind(records)
+    first = next(base for base, method in kinds if method == "base")
+    lines = []
+    for name, values in METRICS.items():
+        tuned = values(kinds[first, "full"], "test")
+        line = {"metric": name}
+        for method, other in OTHERS.items():
+            floor = method.startswith("floor")
+            gaps = None
+            if not (floor and name in LIKELIHOODS):
+                gaps = tuned - values(kinds["" if floor else first, method], "test").mean(axis=0)
+            line[f"tuned − {other}"] = NONE if gaps is None else detected(gaps)
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("metric")
+
+
+def detected(gaps: np.ndarray) -> str:
+    """A difference with its interval, and how many sonnets a test needs to detect it: [seeds, sonnets] in."""
+    effect, spread = float(gaps.mean()), float(gaps.mean(axis=0).std(ddof=1))
+    enough = "over a million" if abs(effect) <= spread / 1000 else f"{needed_items(effect, spread):,}"
+    return f"{cell(mean_interval(gaps), 3, '+')} · {enough} sonnets"

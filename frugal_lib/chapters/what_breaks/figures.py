@@ -1,4 +1,4 @@
-"""Figures of chapter 5: every score beside what knows nothing of the prompt, and what copies of the test do."""
+"""Figures of chapter 5: every score beside what ignores the prompt, and what copies of held-out sonnets do."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from matplotlib.figure import Figure
 
 from frugal_lib.chapters.baseline.sonnets import ScoreRow
 from frugal_lib.chapters.synthetic.results import SyntheticResults
-from frugal_lib.chapters.what_breaks.claims import Book
-from frugal_lib.chapters.what_breaks.contamination import DoseResults, copies_in_file, effects, levels, measured_in_file
-from frugal_lib.chapters.what_breaks.power import row_named
+from frugal_lib.chapters.what_breaks.claims import Book, row_named
+from frugal_lib.chapters.what_breaks.contamination import (
+    Contaminated,
+    copies_in_file,
+    effects,
+    levels,
+    measured_in_file,
+)
 from frugal_lib.core.stats import Interval
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
@@ -48,7 +53,7 @@ def our_groups(book: Book, rows: Sequence[ScoreRow]) -> dict[str, list[float]]:
 
 
 def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
-    """Every dev chrF as a dot, in groups; bands: random training lines, random words; dashed: the given lines alone."""
+    """Every dev chrF as a dot, in groups; bands: random training lines, random words; dashed: the prompt alone."""
     groups = [(name, values, PAPER) for name, values in paper_groups(book).items()]
     groups += [(name, values, OURS) for name, values in our_groups(book, rows).items()]
     with matplotlib.rc_context(STYLE):
@@ -78,8 +83,8 @@ BASE_COLOURS = (OURS, COLOURS[2])
 NO_COPY = 0.5  # where zero stands on the axis of copies, which is logarithmic
 
 
-def doses_chart(found: DoseResults, book: SyntheticResults) -> Figure:
-    """Loss, chrF and lines word for word by copies in the lessons, a line a base; the shaded band is Flash's file."""
+def copies_chart(found: Contaminated, book: SyntheticResults) -> Figure:
+    """Loss, chrF and verbatim lines by copies among the training examples, a line per base; shaded: Flash's file."""
     panels_of = (
         (effects, "nats", "loss minus no copy, nats per token"),
         (levels, "chrf", "chrF of the sonnet"),
@@ -93,23 +98,22 @@ def doses_chart(found: DoseResults, book: SyntheticResults) -> Figure:
                 axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
             for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
                 start = {0: Interval(0, 0, 0, 1, 0)} if values is effects else {}
-                draw_doses(axes, start | values(records, measure), colour, f"ours, {base}")
+                draw_curve(axes, start | values(records, measure), colour, f"ours, {base}")
             copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
             axes.set_ylabel(label)
         for colour, base in zip(BASE_COLOURS, found.bases, strict=False):
             told = measured_in_file(book, base)
             panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
         if held:
-            copied = {
-                r["id"]: r["chrf"] for r in book.generations.examples if r["model"] == "flash" and r["id"] in held
-            }
-            panels[1].plot([held[i] for i in copied], list(copied.values()), "D", color=PAPER, label="the paper, Flash")
+            rows = [row for row in book.generations.examples if row["model"] == "flash" and row["id"] in held]
+            scores = [row["chrf"] for row in rows]
+            panels[1].plot([held[r["id"]] for r in rows], scores, "D", color=PAPER, label="the paper, Flash")
         figure.legend(*unique_handles(panels[1]), loc="outside upper left", ncols=5)
         figure.set_layout_engine("constrained")
     return figure
 
 
-def draw_doses(axes: Axes, curve: dict[int, Interval], colour, label: str) -> None:
+def draw_curve(axes: Axes, curve: dict[int, Interval], colour, label: str) -> None:
     """Means joined by a line, with 95 % bands."""
     places = [copies or NO_COPY for copies in curve]
     axes.plot(places, [i.mean for i in curve.values()], "-o", color=colour, ms=5, label=label)
@@ -124,5 +128,5 @@ def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([c or NO_COPY for c in ticks], [str(c) for c in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks))
+    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks, default=1))
     axes.set_xlabel("copies in the lessons")

@@ -1,4 +1,4 @@
-"""Chapter 5: which runs say how far chance moves a score, and what held-out text in the lessons does to it."""
+"""Chapter 5: which runs say how far chance moves a score, and what contaminated training examples do to it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def sampling_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     return [full, untuned]
 
 
-def dose_run(profile: Profile, base: str, doses: str, seed: int) -> Run:
-    """A student of clean lessons of which some have made room for held-out sonnets, trained to the last epoch."""
+def contaminated_run(profile: Profile, base: str, doses: str, seed: int) -> Run:
+    """A student of clean examples, some replaced by copies of held-out sonnets, trained to the last epoch."""
     grid = profile.what_breaks.bases[base]
     start = common.start(profile, seed, RECORDS, base, grid.samples)
     names = ("learning_rate", "batch_size", "epochs", "items")
@@ -32,23 +32,27 @@ def dose_run(profile: Profile, base: str, doses: str, seed: int) -> Run:
     return common.taught(run, grid.teacher, selection=common.CLEAN, doses=doses)
 
 
-def dose_runs(profile: Profile, base: str, seed: int) -> list[Run]:
-    """Every pattern of doses at all of its seeds."""
+def contaminated_runs(profile: Profile, base: str, seed: int) -> list[Run]:
+    """Every pattern of copies at all of its seeds."""
     patterns = profile.what_breaks.bases[base].doses
-    return [dose_run(profile, base, doses, i) for doses, count in patterns.items() for i in range(seed, seed + count)]
+    return [
+        contaminated_run(profile, base, doses, i)
+        for doses, count in patterns.items()
+        for i in range(seed, seed + count)
+    ]
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
-    """Completions that know nothing of the prompt: random lines, and eleven lines on end of another sonnet."""
+    """Completions that ignore the prompt: random lines, and eleven consecutive lines of another sonnet."""
     lines = replace(common.floor_run(profile, seed), chapter=RECORDS)
     return [lines, replace(lines, method="floor-tail")]
 
 
 def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
-    """Doses first, which take longest, then the samples, then what needs no model."""
+    """Contaminated students first, which take longest, then the samples, then what needs no model."""
     plan = profile.what_breaks
     seeds = range(seed, seed + plan.seeds)
-    taught = [run for base in plan.bases for run in dose_runs(profile, base, seed)]
+    taught = [run for base in plan.bases for run in contaminated_runs(profile, base, seed)]
     sampled = [run for base in plan.bases for i in seeds for run in sampling_runs(profile, base, i)]
     twin = synthetic_plan.on_public_domain(spot_run(taught))
     extra = common.with_spot_check(profile, twin, epochs=2, patience=2, items=16)
@@ -56,6 +60,6 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
 
 
 def spot_run(runs: Sequence[Run]) -> Run:
-    """The cheapest run with held-out sonnets among its lessons: the shortest pattern on the last base."""
-    dosed = [run for run in runs if run.doses]
-    return min((run for run in dosed if run.base == dosed[-1].base), key=lambda run: (len(run.doses), run.seed))
+    """The cheapest contaminated run: the shortest pattern on the last base."""
+    found = [run for run in runs if run.doses]
+    return min((run for run in found if run.base == found[-1].base), key=lambda run: (len(run.doses), run.seed))

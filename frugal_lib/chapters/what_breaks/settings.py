@@ -1,4 +1,4 @@
-"""What a profile sets of chapter 5."""
+"""What a profile sets for chapter 5."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from frugal_lib.core.validated import DOSES, STRICT, checked
 
 
 @checked(frozen=True, config=STRICT)
-class DoseGrid:
-    """Chapter 5 on one base: students whose clean lessons hold held-out sonnets on purpose.
+class ContaminationGrid:
+    """Chapter 5 on one base: students with held-out sonnets among their otherwise clean training examples.
 
-    `doses` are patterns of copies x sonnets (`tasks.contamination`), each with its number of seeds; the lessons are
-    `items` sonnets of `teacher`, and the last epoch is kept.
+    `doses` are patterns of copies x sonnets (`tasks.contamination`), each with its number of seeds; the examples
+    are `items` sonnets of `teacher`, and the last epoch is kept.
     """
 
     teacher: Literal["flash-lite", "offline"]
@@ -28,8 +28,8 @@ class DoseGrid:
 
 @checked(frozen=True, config=STRICT)
 class Settings:
-    """Chapter 5: `samples` of each prompt at `seeds` seeds, to see how far chance moves a score; and doses by base."""
+    """Chapter 5: `samples` of each prompt at `seeds` seeds for how far chance moves a score; contamination by base."""
 
     samples: int
     seeds: int
-    bases: dict[str, DoseGrid]
+    bases: dict[str, ContaminationGrid]

@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 from fakes.records import ACCURACY, EXAMPLES, fake_data, fake_labelled
 
-from frugal_lib.chapters.baseline import gpu_cost, labelled, table1
+from frugal_lib.chapters.baseline import claims, gpu_cost, labelled
 from frugal_lib.chapters.baseline import plan as baseline_plan
+from frugal_lib.chapters.baseline.figures import confusion
 from frugal_lib.chapters.baseline.labelled import labelled_row, outcomes, row_of, stands
-from frugal_lib.chapters.baseline.labelled_figures import confusion
-from frugal_lib.chapters.baseline.table1 import labelled_line
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import html
+from frugal_lib.report.claim import verdicts
 from frugal_lib.report.html import linked
+from frugal_lib.report.verdict import CONTRADICTED, OPEN, SUPPORTED
 
 
 def fake(run):
@@ -50,27 +51,39 @@ def test_there_is_a_row_for_every_task_and_method(rows):
     assert row_of(rows, "sst", "majority").paper == {"dev": None, "test": None}
 
 
-def test_the_words_follow_the_intervals(records, rows):
+def test_the_words_follow_the_intervals(rows):
     assert stands(Interval(2, 1.5, 2.5, 3, 9), Interval(1, 0.5, 1.4, 3, 9)) == "above"
-    assert stands(Interval(2, 1.5, 2.5, 3, 9), Interval(1, 0.5, 1.6, 3, 9)) == "not clear of"
-    text = labelled.sentiment_finding(rows)
-    assert text.count("above the last linear layer") == 2 and "above the majority class" in text
-    worse = [fake_labelled(r.run, 0.5) if r.run.method == "full" and r.run.task == "sst" else r for r in records]
-    text = labelled.sentiment_finding(labelled.labelled_rows(worse))
-    assert text.count("above the last linear layer") == 1 and "not clear of the last linear layer" in text
-    assert "below TF-IDF" in text
-    assert "above the majority class (0.300) and above TF-IDF" in labelled.paraphrase_finding(rows)
+    assert stands(Interval(2, 1.5, 2.5, 3, 9), Interval(1, 0.5, 1.6, 3, 9)) == "not distinguishable from"
+    assert stands(Interval(1, 0.5, 1.4, 3, 9), Interval(2, 1.5, 2.5, 3, 9)) == "below"
+    full = row_of(rows, "quora", "full")
+    for method in ("majority", "tfidf"):
+        other = row_of(rows, "quora", method)
+        assert stands(full.intervals["test_accuracy"], other.intervals["test_accuracy"]) == "above"
+    assert full.auroc("test") == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("accuracy", "difference", "verdict"), [
+    (0.8, 0.3, SUPPORTED), (0.5, 0.0, OPEN), (0.2, -0.3, CONTRADICTED),
+])  # fmt: skip
+def test_full_fine_tuning_beats_the_last_layer_where_its_accuracy_is_higher(records, accuracy, difference, verdict):
+    changed = [fake_labelled(r.run, accuracy) if r.run.method == "full" and r.run.task == "sst" else r for r in records]
+    made = labelled.labelled_rows(changed)
+    sst, cfimdb = verdicts(claims.CLAIMS, made, ["micro", "nano"])
+    assert (sst.base, sst.verdict) == ("micro", verdict) and (cfimdb.base, cfimdb.verdict) == ("micro", SUPPORTED)
+    assert sst.number.startswith(f"{difference:+.3f} [".replace("-", "−"))
+    assert [claim.text for claim in claims.CLAIMS] == [sst.claim, cfimdb.claim]
+    assert verdicts(claims.CLAIMS, [row for row in made if row.task == "quora"], ["micro"]) == []
 
 
 def test_a_stand_in_is_called_one_wherever_its_number_stands(records):
     moved = [dataclasses.replace(r, run=dataclasses.replace(r.run, edition="vader")) for r in records]
     sst = [record for record in moved if record.run.task == "sst"]
     assert labelled_row(sst, "sst", "full").data == "SST (stand-in)"
-    assert labelled_line(labelled_row(sst, "sst", "full"), "results/micro")["data"] == "SST (stand-in), accuracy"
+    assert labelled.table1([labelled_row(sst, "sst", "full")], [], "results").index[0] == "SST (stand-in), accuracy"
 
 
 def test_every_number_of_table_1_opens_to_its_records(rows):
-    frame = table1.table1(rows, [], "results/micro")
+    frame = labelled.table1(rows, [], "results/micro")
     page = html.table(frame).data
     for row in rows:
         for record in row.records:
@@ -100,18 +113,29 @@ def test_the_detectable_difference_is_about_what_seeds_disagree_on(rows):
     assert frame.loc["Quora", "paper: full minus last layer"] == "–"
 
 
-def test_how_it_was_measured_names_data_settings_and_what_was_cut(records):
-    text = labelled.labelled_how(records)
-    assert "the paper's files of film reviews" in text and "25.0 % of train; 25.0 % of dev" in text
-    assert "two public sets of Quora question pairs" in text and "100 of 100" in text
-    assert "learning rate 1e-4 of 1e-4, 3e-4" in text
+def test_the_data_of_a_task_is_what_full_fine_tuning_used(records):
+    sst, quora = (labelled.task_data(records, task) for task in ("sst", "quora"))
+    assert sst.used == {"train": 100, "dev": EXAMPLES}
+    assert quora.used == {"train": 100, "dev": EXAMPLES, "test": EXAMPLES}
+    assert "two public sets of Quora question pairs" in quora.source and quora.available == 100
+    assert "the paper's files of film reviews" in labelled.task_data(records, "cfimdb").source
+    assert sst.most_frequent["dev"] == ("very negative", pytest.approx(0.2))
+    assert quora.most_frequent["test"] == ("no", pytest.approx(0.5))
+    assert sst.truncated == {"train": 0.25, "dev": 0.25}
+
+
+def test_the_kept_setting_stands_beside_the_rates_that_were_tried(records):
+    kept = labelled.kept_settings(records, "sst")
+    assert list(kept) == ["last linear layer", "full fine-tuning"]
+    run, rates = kept["full fine-tuning"]
+    assert (run.method, run.learning_rate, rates) == ("full", 1e-4, [1e-4, 3e-4])
+    assert list(labelled.kept_settings(records, "quora")) == ["full fine-tuning"]
 
 
 def test_the_sizes_stand_beside_the_papers(records):
     sonnets = next(r.run for r in records if (r.run.task, r.run.method) == ("sonnets", "data"))
-    text = labelled.data_sizes([*(r for r in records if r.run.task != "sonnets"), fake_data(sonnets)])
-    assert "SST 300 (the paper: 11,855)" in text and "Quora 300 (the paper: 404,298)" in text
-    assert "sonnets 300 (the paper: 154)" in text
+    sizes = labelled.data_sizes([*(r for r in records if r.run.task != "sonnets"), fake_data(sonnets)])
+    assert sizes["SST"] == (300, 11_855) and sizes["Quora"] == (300, 404_298) and sizes["sonnets"] == (300, 154)
 
 
 def test_a_confusion_has_a_row_of_shares_for_each_true_class(rows):
@@ -125,9 +149,9 @@ def test_the_costs_are_those_of_the_formula(records):
     assert list(frame.index) == ["SST", "CFIMDB", "Quora", "sonnets"]
     assert frame.loc["SST", "runs × epochs"] == "22 × 20"  # five rates, four batch sizes, two more seeds
     flops = 6 * 85_054_464 * 8000 / 4.2 * 20
-    assert frame.loc["SST", "PFLOP a run"] == f"{flops / 1e15:,.1f}"
+    assert frame.loc["SST", "PFLOP per run"] == f"{flops / 1e15:,.1f}"
     minutes = 22 * flops / (30.3e12 * 0.4) / 60
-    assert frame.loc["SST", "minutes on an L4"].startswith(f"{minutes:,.0f} ")
+    assert frame.loc["SST", "minutes on L4"].startswith(f"{minutes:,.0f} ")
 
 
 def test_gpt2_small_is_as_large_as_it_is():

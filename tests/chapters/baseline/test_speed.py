@@ -37,7 +37,7 @@ def test_tokens_and_operations_of_a_training_whose_seconds_are_known(monkeypatch
 
 
 def test_the_rate_of_matrix_products_is_that_of_the_median_and_the_first_does_not_count(monkeypatch):
-    seconds = iter([100.0, 3.0, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
+    seconds = iter([100.0, 3.0, 3.0, 3.0, 0.1, 0.01, 0.01, 0.01])
     monkeypatch.setattr("frugal_lib.core.timing.seconds_of", lambda work, device: next(seconds))
     assert timing.gemm_rate("cpu") == pytest.approx(171.8, abs=0.01)  # 17.18 billion operations
 
@@ -54,8 +54,8 @@ def test_a_chapter_shows_the_published_record_where_its_profile_has_none(tmp_pat
     (record,) = shown.records
     assert (shown.folder / record.run.path).is_file() and record.run.edition == "folger"
     assert shown.source == "python -m frugal_lib benchmark --profile micro"
-    said = shown.say(lambda records: speed.summary(records[0]))
-    assert record.environment["device_name"] in said and f"base {record.run.base}" in said
+    said = shown.say(lambda records: f"{len(records)} record on {records[0].environment['device_name']}.")
+    assert f"1 record on {record.environment['device_name']}." in said
     assert "the published record, of profile `micro`" in said and "benchmark --profile smoke`" in said
     assert not list(tmp_path.iterdir())
 

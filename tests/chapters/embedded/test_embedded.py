@@ -38,11 +38,15 @@ def test_the_table_has_bits_and_the_saving_on_the_best_ngram_model():
     assert table.loc["xz -9e, each work alone", table.columns[2]] == "–"
 
 
-@pytest.mark.parametrize(("micro", "words"), [(1.8, "less than"), (2.2, "more than")])
-def test_the_words_of_the_finding_follow_the_numbers(micro, words):
-    text = results.embedded_finding(made_up(micro))
-    assert text.count(f"micro needs {words} the n-gram model") == 2
-    assert "On the 10 works" in text and "On the 12 dev sonnets" in text
+@pytest.mark.parametrize(("micro", "saved"), [(1.8, 10.0), (2.2, -10.0)])
+def test_the_saving_on_the_best_ngram_model_has_the_sign_of_the_difference(micro, saved):
+    found = made_up(micro)
+    sets = results.text_sets(found)
+    assert {place: len(rows) for place, rows in sets.items()} == {"held-out works": 10, "dev sonnets": 12}
+    assert results.best_ngram(found) == "kn5"
+    for rows in sets.values():
+        gap = results.saving(rows, "micro", "kn5")
+        assert gap.mean == pytest.approx(saved) and gap.low * gap.high > 0
 
 
 def test_the_chart_has_a_curve_and_a_cloud_for_each_model():

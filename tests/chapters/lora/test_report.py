@@ -5,11 +5,13 @@ import dataclasses
 import pytest
 from fakes.lora import results
 
-from frugal_lib.chapters.lora import claims, paper_sweep, tables, training
+from frugal_lib.chapters.lora import claims, paper_sweep, tables
+from frugal_lib.chapters.lora import results as lora
 from frugal_lib.chapters.lora.paper_sweep import differing_table, printed_numbers
 from frugal_lib.core.runs import read
 from frugal_lib.core.stats import Interval
 from frugal_lib.paper.released import COMMITTED, sweep_run
+from frugal_lib.report import claim
 from frugal_lib.report import verdict as verdict_words
 
 
@@ -20,7 +22,6 @@ def test_the_verdict_on_matching_follows_the_records(monkeypatch, adapter_loss, 
     found = results(monkeypatch, adapter_loss)
     assert found.bases == ["micro", "nano"]
     assert [claims.matches(found, base).verdict for base in found.bases] == [verdict] * 2
-    assert f"on `nano` it is **{verdict}**" in claims.verdict_sentence(found)
 
 
 def test_where_full_fine_tuning_wins_nothing_there_is_nothing_to_match(monkeypatch):
@@ -44,8 +45,8 @@ def test_a_match_is_a_loss_within_a_tenth_of_the_gain():
 
 def test_the_other_claims_follow_the_records_too(monkeypatch):
     found = results(monkeypatch, 3.0)
-    by_claim = {v.claim: v for v in claims.lora_verdicts(found) if v.base == "micro"}
-    assert len(by_claim) == 4
+    by_claim = {v.claim: v for v in claim.verdicts(claims.CLAIMS, found, found.bases) if v.base == "micro"}
+    assert list(by_claim) == [one.text for one in claims.CLAIMS] and len(by_claim) == 4
     assert by_claim["LoRA overfits less"].verdict == "supported"
     assert "−0.400" in by_claim["LoRA overfits less"].ours
     assert by_claim["Adapting attention and MLP beats attention alone"].verdict == "supported"
@@ -56,7 +57,7 @@ def test_the_other_claims_follow_the_records_too(monkeypatch):
 
 def test_a_claim_that_rests_on_one_seed_is_left_open(monkeypatch):
     found = results(monkeypatch, 3.0)
-    one = dataclasses.replace(found, arms=tuple(dataclasses.replace(a, kept=a.kept[:1]) for a in found.arms))
+    one = dataclasses.replace(found, arms=tuple(dataclasses.replace(a, records=a.records[:1]) for a in found.arms))
     assert claims.overfits_less(one, "micro").verdict == "not distinguishable"
 
 
@@ -88,7 +89,10 @@ def test_other_ranks_than_the_papers_have_lines_of_their_own(monkeypatch):
 
 def test_the_papers_tables_are_held_against_its_file(monkeypatch):
     found = results(monkeypatch, 3.0)
-    assert len(list(printed_numbers(found.paper))) == 23
+    numbers = list(printed_numbers(found.paper))
+    assert len(numbers) == 23 and sum(number.confirmed for number in numbers) == 16
+    losses = {number.place: number.in_file for number in numbers if number.column == "dev loss"}
+    assert losses == pytest.approx({"Table 6, attention + MLP": 4.355, "Table 6, attention only": 4.170}, abs=5e-4)
     table = differing_table(found)
     assert set(table.index) == {
         "Table 3, rank 256", "Table 5, α = 16", "Table 5, α = 64", "Table 5, α = 128",
@@ -96,15 +100,13 @@ def test_the_papers_tables_are_held_against_its_file(monkeypatch):
     }  # fmt: skip
     column = "the file has the printed number for"
     assert table.loc["Table 3, rank 256", column] == "full fine-tuning, rate 1e-4, batch 8"
-    assert "confirms 16" in paper_sweep.differing_sentence(found)
-    assert "attention alone has the lower dev loss" in paper_sweep.differing_sentence(found)
 
 
 def test_the_best_of_many_floors_stands_beside_the_papers_best(monkeypatch):
-    sentence = paper_sweep.best_of_sentence(results(monkeypatch, 3.0))
-    assert "chosen from 331 runs, has 42.16 as printed and 42.37 as the highest in its file" in sentence
-    assert "The best of 331 draws scores 42.2" in sentence  # these draws end at 42.29
-    assert "more than luck alone" in sentence
+    found = results(monkeypatch, 3.0)
+    scores, luck = paper_sweep.scores_of(found, True), paper_sweep.best_of_random(found)
+    assert len(scores) == luck.trials == 331 and max(scores) == pytest.approx(42.37, abs=0.005)
+    assert 42.2 < luck.low <= luck.expected <= luck.high < 42.3  # these draws end at 42.29
 
 
 def test_noise_is_counted_in_pairs(monkeypatch):
@@ -122,8 +124,8 @@ def test_diverged_runs_are_counted_and_left_out(monkeypatch):
         return record
 
     found = results(monkeypatch, 3.0, change)
-    assert "Runs that did not end well: 2 diverged" in training.failures(found)
-    assert training.tolerance_table(found, "results/micro").loc["5e-3", "micro: full"] == "–"
+    assert [record.status for record in found.others] == ["diverged", "diverged"]
+    assert tables.tolerance_table(found, "results/micro").loc["5e-3", "micro: full"] == "–"
     assert "rate 1e-3" in claims.tolerates(found, "micro").ours
 
 
@@ -137,8 +139,22 @@ def test_a_base_without_a_finished_run_is_one_sentence(monkeypatch):
 
 
 def test_the_tolerated_rate_is_the_highest_near_the_lowest_loss():
-    assert training.highest_rate({1e-4: 3.0, 1e-3: 3.05, 1e-2: 3.2}) == 1e-3
-    assert training.highest_rate({1e-4: 3.3, 1e-3: 3.05}) == 1e-3
+    assert lora.highest_rate({1e-4: 3.0, 1e-3: 3.05, 1e-2: 3.2}) == 1e-3
+    assert lora.highest_rate({1e-4: 3.3, 1e-3: 3.05}) == 1e-3
+
+
+def test_the_tolerated_rates_are_those_of_the_papers_file_and_of_ours(monkeypatch):
+    assert lora.tolerated(results(monkeypatch, 3.0)) == {
+        "the paper": (1e-4, 5e-3), "micro": (1e-3, 1e-3), "nano": (1e-3, 1e-3),
+    }  # fmt: skip
+
+
+def test_a_kept_rate_at_the_edge_of_its_grid_is_told(monkeypatch):
+    full = results(monkeypatch, 3.0).full("micro")
+    assert full.rates == [3e-5, 1e-4, 3e-4, 1e-3, 5e-3] and full.rate == 1e-3 and full.edge == ""
+    low, high = (dataclasses.replace(full, records=full.at_rate(rate).records) for rate in (3e-5, 5e-3))
+    assert (low.edge, high.edge) == ("lowest", "highest")
+    assert dataclasses.replace(low, tried=low.records).edge == ""
 
 
 def test_the_released_sweep_is_committed():

@@ -8,7 +8,7 @@ from fakes.records import ENVIRONMENT
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
-from frugal_lib.chapters.lora import step_tables, steps
+from frugal_lib.chapters.lora import steps, tables
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.models import adapt
 from frugal_lib.profiles import load_profile
@@ -100,9 +100,7 @@ def test_a_chapter_shows_the_published_records_of_both_bases_where_its_profile_h
 
 
 def test_without_records_the_chapter_still_has_its_tables():
-    assert (
-        step_tables.step_why([]) == "" and step_tables.step_table([], "").empty and step_tables.profile_table([]).empty
-    )
+    assert tables.step_table([], "").empty and tables.profile_table([]).empty
 
 
 def test_a_chapter_without_a_benchmark_is_one_sentence():
@@ -110,13 +108,11 @@ def test_a_chapter_without_a_benchmark_is_one_sentence():
     assert done.exit_code == 2 and "chapter 'epilogue' has no benchmark; choose one of baseline, lora" in done.output
 
 
-def test_the_page_says_where_a_lora_step_is_fast_enough_and_where_not():
+def test_the_page_has_the_speed_of_a_lora_step_at_every_rank():
     rows = [step_row(0, 1.2), step_row(1, 0.8), step_row(256, 1.1), step_row(1, 0.7, "attention")]
     record = Record(dataclasses.replace(RUN, method="steps"), "ok", {}, rows, [], ENVIRONMENT)
-    sentence = step_tables.step_sentence([record])
-    assert "at least 1.2 times as fast at rank 1, not at 256" in sentence and "1.50 at rank 1" in sentence
-    table = step_tables.step_table([record], "results/micro")
+    assert steps.factors(record) == pytest.approx({1: 1.5, 256: 1.2 / 1.1})
+    table = tables.step_table([record], "results/micro")
     assert list(table["times as fast"]) == ["1.00", "1.50", "1.09", "1.71"]
     assert table["by operations"].iloc[1] == "1.50" and "<a " in table["ms a step"].iloc[0].data
-    assert step_tables.profile_table([record])["loss"].iloc[0] == "120"
-    assert "1.50" in step_tables.step_why([record])
+    assert tables.profile_table([record])["loss"].iloc[0] == "120"

@@ -9,17 +9,15 @@ from fakes.records import ENVIRONMENT
 from matplotlib.text import Text
 from sklearn.metrics import balanced_accuracy_score
 
-from frugal_lib.chapters.quantization import claims, figures, tables
+from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.quantization import results as quantization_results
-from frugal_lib.chapters.quantization import text as quantization_text
 from frugal_lib.chapters.quantization.figures import PLAIN, TRAINED
-from frugal_lib.chapters.quantization.tables import balanced as balanced_accuracy
-from frugal_lib.chapters.quantization.tables import head_table
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
-from frugal_lib.report.generality import MEASURES, all_damage, damage_words, pair_row
+from frugal_lib.report.claim import verdicts
+from frugal_lib.report.generality import MEASURES, all_damage, damage_of, damage_words, pair_row
 
 
 @pytest.fixture
@@ -38,7 +36,11 @@ def results(monkeypatch):
 
 def words_of(found, start):
     """The verdicts of the claims that begin with `start`, by base."""
-    return {v.base: v.verdict for v in claims.quantization_verdicts(found) if v.claim.startswith(start)}
+    return {v.base: v.verdict for v in told(found) if v.claim.startswith(start)}
+
+
+def told(found):
+    return verdicts(claims.CLAIMS, found, found.bases)
 
 
 def both(verdict):
@@ -46,10 +48,12 @@ def both(verdict):
 
 
 def test_every_claim_has_a_verdict_on_both_bases(results):
-    made = claims.quantization_verdicts(results())
+    made = told(results())
     assert len(made) == 2 * 10
     assert {v.verdict for v in made} <= {"supported", "contradicted", "not distinguishable"}
     assert all("nan" not in v.ours and v.paper for v in made)
+    assert {v.claim for v in made} == {claim.text for claim in claims.CLAIMS}
+    assert len({claim.name for claim in claims.CLAIMS}) == 10 and sum(c.headline for c in claims.CLAIMS) == 5
 
 
 @pytest.mark.parametrize(
@@ -78,18 +82,22 @@ def test_qaft_restores_int4_where_it_is_better_than_rounding_afterwards(results)
     assert words_of(results([(("qaft", "int4-tensor"), 3.0)]), "QAFT restores") == both("contradicted")
 
 
-def test_generality_is_damaged_where_one_measure_is_worse_beyond_doubt(results):
+def test_generality_is_damaged_where_the_interval_of_one_measure_excludes_zero(results):
     assert words_of(results(), "QAFT at INT8 damages") == both("contradicted")
     found = results(damage=[(("qaft", "int8-tensor"), 0.3)])
     assert words_of(found, "QAFT at INT8 damages") == both("supported")
     assert words_of(found, "QAFT at INT4 damages") == both("contradicted")
-    assert "**supported**" in claims.quantization_sentence(found)
+    damage = damage_of(found.arm("micro", "qaft", "int8-tensor"), found.full("micro"), found.untuned("micro"))
+    assert damage.word == "supported" and list(damage.parts) == list(MEASURES) and not damage.left_out
+    measure, worse = damage.worst
+    assert worse == damage.parts[measure] and worse.low == max(part.low for part in damage.parts.values())
+    assert damage.parts[MEASURES[4]].mean == pytest.approx(0.3 / np.log(2), rel=0.01)
 
 
 def test_what_the_base_could_not_do_cannot_be_damaged(results):
     damage = [(("base", "fp32"), 0.5), (("qaft", "int8-tensor"), 0.01)]  # cloze and probe of the base: noise
     found = results(damage=damage)
-    (verdict, _) = (v for v in claims.quantization_verdicts(found) if v.claim.startswith("QAFT at INT8 damages"))
+    (verdict, _) = (v for v in told(found) if v.claim.startswith("QAFT at INT8 damages"))
     assert "chance in the base, so left out: Quora, yes or no, MRPC, yes or no, Quora, linear probe" in verdict.ours
     assert verdict.verdict == "contradicted" and "unrelated prose" in verdict.ours
 
@@ -134,25 +142,33 @@ def test_tables_have_a_row_for_every_format_and_every_checked_model(results):
     assert list(balanced.index) == list(checked.index)
     row = pair_row(found.full("nano").records[0], "quora")
     expected = balanced_accuracy_score(row["labels"], np.array(row["cloze"]) > 0)
-    assert balanced_accuracy(found.full("nano").records[0], "quora").mean() == pytest.approx(expected)
+    assert tables.balanced(found.full("nano").records[0], "quora").mean() == pytest.approx(expected)
 
 
 def test_the_head_table_counts_constants_and_the_two_label_shares(results):
-    row = head_table(results()).loc["micro"].iloc[1]
+    found = results()
+    row = tables.head_table(found).loc["micro"].iloc[1]
     assert row["give one answer to 99 % of pairs"] == "75 %"
     assert row["score 0.625 ± 0.01"] == "50 %" and row["score 0.375 ± 0.01"] == "25 %"
-    sentence = quantization_text.zero_shot_sentence(results())
-    assert (
-        "75 % of 12 untrained heads" in sentence
-        and "0.6317" in sentence
-        and "of 40,429 pairs, 0 are called" in sentence
-    )
+    shares = tables.head_shares(found.full("micro"), tables.majority_share(found))
+    assert shares == {"alike": 0.75, "no": 0.5, "yes": 0.25, "either": 0.75}
 
 
-def test_what_the_device_could_not_run_is_said_once(results):
-    assert quantization_text.unsupported_sentence(results()).endswith("records: int4-torchao: no <GPU> here.")
-    rid = dataclasses.replace(results(), unsupported=())
-    assert "could run every format" in quantization_text.unsupported_sentence(rid)
+def test_the_papers_zero_shot_accuracies_are_those_of_its_two_constants():
+    assert quantization_results.paper_zero_shot() == pytest.approx((0.6317, 0.3685), abs=5e-5)
+
+
+def test_what_the_device_could_not_run_is_kept_apart(results):
+    found = results()
+    assert {record.error for record in found.unsupported} == {"int4-torchao: no <GPU> here."}
+    assert "int4-torchao" not in {arm.format for arm in found.arms}
+
+
+def test_the_paper_states_sizes_by_bits_and_qaft_was_tried_at_every_rate(results):
+    found, plan = results(), load_profile("micro").quantization
+    assert found.full("nano").nominal_bytes == 4e6  # a million parameters
+    assert found.arm("nano", "full", "int4-tensor").nominal_bytes == 5e5
+    assert found.rates("nano") == sorted(plan.bases["nano"].qaft_learning_rates)
 
 
 def test_the_chapter_renders_without_a_format_that_failed(results):
@@ -207,7 +223,7 @@ def speed_record(found):
     return Record(run, "ok", {"tokens": 48, "gemm_gflops": 88.0}, rows, [], ENVIRONMENT | {"device": "cpu"})
 
 
-def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
+def test_speed_stands_beside_the_papers_and_is_compared_with_fp32(results):
     record = speed_record(results())
     assert tables.speed_table([], "results/micro").empty
     table = tables.speed_table([record], "results/micro")
@@ -216,11 +232,4 @@ def test_speed_stands_beside_the_papers_and_says_what_a_cpu_means(results):
     )
     assert table.loc["FP32", "slowest to fastest of 12"] == "290 to 310"
     assert table.loc["INT4 (torchao)", "ours, 1 prompt"] == "–"
-    sentence = quantization_text.speed_sentence([record])
-    assert (
-        "times on a CPU" in sentence
-        and "0.50 (BF16) to 0.50 (BF16) times" in sentence
-        and "2.00 times apart" in sentence
-    )
-    on_gpu = dataclasses.replace(record, environment=record.environment | {"device": "cuda"})
-    assert "times on a GPU" in quantization_text.speed_sentence([on_gpu])
+    assert speed.relative(record) == ({"bf16": 0.5}, 2.0)

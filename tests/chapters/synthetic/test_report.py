@@ -4,16 +4,16 @@ import pandas as pd
 import pytest
 from fakes.synthetic import fake
 
-from frugal_lib.chapters.synthetic import claims, figures, tables
+from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import plan as synthetic_plan
 from frugal_lib.chapters.synthetic import results as synthetic_results
-from frugal_lib.chapters.synthetic import text as synthetic_text
 from frugal_lib.chapters.synthetic.claims import order_words
-from frugal_lib.chapters.synthetic.results import by_sonnet, gap
+from frugal_lib.chapters.synthetic.results import by_sonnet, leak_gaps
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
-from frugal_lib.report import html
+from frugal_lib.report import claim, drawing, html
+from frugal_lib.report.arm import gap
 from frugal_lib.report.html import marked
 
 
@@ -31,7 +31,7 @@ def results(monkeypatch):
 
 
 def verdicts(found):
-    return {(v.claim, v.base): v.verdict for v in claims.synthetic_verdicts(found)}
+    return {(v.claim, v.base): v.verdict for v in claim.verdicts(claims.CLAIMS, found, found.bases)}
 
 
 def test_verdicts_follow_from_the_losses(results):
@@ -43,6 +43,29 @@ def test_verdicts_follow_from_the_losses(results):
             assert told[f"Sonnets by Flash improve the student, {how}", base] == "supported"
         assert told["Sonnets by Flash keep zero-shot ability", base] == "supported"
         assert told["Sonnets by other poets improve the student", base] == "supported"
+    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "not distinguishable"
+
+
+def test_a_claim_has_a_name_and_words_of_its_own(results):
+    assert len({c.name for c in claims.CLAIMS}) == len({c.text for c in claims.CLAIMS}) == len(claims.CLAIMS)
+    assert {c.name for c in claims.CLAIMS if c.headline} == {
+        *(f"{name}-{selection}" for name in ("stronger", "flash-pro") for selection in ("released", "clean")),
+        "capacity",
+        "more-hurts",
+        "flash-generality",
+    }
+
+
+def test_capacity_is_tested_on_the_larger_base_minus_the_smaller(results):
+    """Beside Flash, Pro is worth 0.1 nats more on the larger base."""
+    extra = {("pro", 1000, "clean"): -0.1}
+
+    def more(record):
+        return fake(record, extra if record.base == "micro" else {})
+
+    plan = synthetic_plan.records(load_profile("micro"), 0, lambda runs: [more(run) for run in runs])
+    told = verdicts(synthetic_results.synthetic_results(plan))
+    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "supported"
 
 
 def test_a_leak_can_carry_a_verdict(results):
@@ -52,8 +75,6 @@ def test_a_leak_can_carry_a_verdict(results):
     for base in ("micro", "nano"):
         assert told["Flash teaches better than Pro, without held-out text", base] == "contradicted"
         assert told["A stronger teacher is not always better, without held-out text", base] != "contradicted"
-    sentence = synthetic_text.synthetic_sentence(results(extra))
-    assert "**contradicted**" in sentence and "On `nano`" in sentence
 
 
 def test_the_order_of_teachers():
@@ -67,7 +88,7 @@ def test_the_losses_without_leaked_sonnets(results):
     found = results()
     whole, clean = found.largest("nano", "flash"), found.largest("nano", "flash", "clean")
     assert gap(whole, clean, "test").mean == pytest.approx(-0.02)
-    assert gap(whole, clean, "test", without={146}).mean == pytest.approx(0, abs=1e-9)
+    assert gap(whole.without({146}), clean.without({146}), "test").mean == pytest.approx(0, abs=1e-9)
     assert by_sonnet(whole, "dev")[138] < by_sonnet(clean, "dev")[138] - 0.15
     assert found.leaked("flash") == {138} and not found.leaked("human")
 
@@ -83,9 +104,7 @@ def test_where_nothing_was_taken_out_the_file_as_it_is_stands_for_the_clean_one(
 def test_a_clean_run_that_failed_is_not_replaced_by_a_leaked_one(results):
     found = results(drop=lambda run: (run.teacher, run.selection, run.base) == ("flash", "clean", "nano"))
     assert found.largest("nano", "flash", "clean") is None
-    assert "Flash teaches better than Pro, without held-out text" not in {
-        v.claim for v in claims.synthetic_verdicts(found) if v.base == "nano"
-    }
+    assert ("Flash teaches better than Pro, without held-out text", "nano") not in verdicts(found)
 
 
 def test_tables_have_the_papers_numbers_beside_ours(results, tmp_path):
@@ -98,7 +117,7 @@ def test_tables_have_the_papers_numbers_beside_ours(results, tmp_path):
     assert copies.loc["Flash", "share of words, %"] == "0.9"
     generations = tables.generation_table(found)
     line = generations[generations["sonnet"] == "138"].iloc[0]
-    assert line["chrF"] == "97.0" and line["its lines in the lessons"] == "144"
+    assert line["chrF"] == "97.0" and line["its lines in Flash's file"] == "144"
     assert "155 (a version of 138)" in set(generations["sonnet"])
     assert "0.6317" in html.table(tables.transfer_table(found, tmp_path)).data
     costs = tables.cost_by_teacher(found)
@@ -114,28 +133,36 @@ def test_every_student_is_in_the_table(results, tmp_path):
     table = tables.student_table(found, tmp_path)
     assert len(table) == sum(len(found.trained(base)) for base in found.bases)
     assert len(found.records) == len({r.run for r in found.records}) < sum(len(s.records) for s in found.students)
-    human = [name for name in table["lessons"] if "other poets" in name]
+    human = [name for name in table["training data"] if "other poets" in name]
     assert len(human) == 4 and all("as released" in name for name in human)  # nothing was taken out of theirs
-    assert sum("without held-out text" in name for name in table["lessons"]) >= 2 * 3
+    assert sum("without held-out text" in name for name in table["training data"]) >= 2 * 3
     assert list(table["minus Shakespeare alone, test"]).count("–") == 2
 
 
-def test_sentences_have_their_numbers_from_records(results):
+def test_the_pages_numbers_come_from_records(results):
     found = results()
-    assert "46.60" in synthetic_text.generation_sentence(found) and "138 at 97" in synthetic_text.generation_sentence(
-        found
-    )
-    assert "p = 1.00 (all 4,096 flips of sign)" in synthetic_text.generation_sentence(found)  # one sonnet alone differs
-    assert "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)" in synthetic_text.copies_sentence(found)
-    assert "100 %" in synthetic_text.form_sentence(found)
-    assert "−0.020" in synthetic_text.leak_sentence(found)
-    assert "at most 48 steps" in synthetic_text.synthetic_how(found)
+    dev = copies.generations(found, "dev")
+    assert (dev.paper, dev.sonnets, dev.copies, dev.rest) == (46.605, 12, {138: 97.0}, 41.0)
+    assert dev.score == pytest.approx((11 * 41 + 97) / 12)
+    assert copies.lead_over_lite(found) == (1.0, 4096)  # one sonnet alone differs
+    file = copies.copies_by_teacher(found)["flash"]
+    assert (file.sonnets, file.share, file.held_out) == (1200, 0.01, [138])
+    gaps = leak_gaps(found)
+    assert set(gaps) == {("micro", False), ("nano", False), ("nano", True)}
+    assert gaps["nano", True]["test"].mean == pytest.approx(-0.02)
 
 
-def test_figures_are_drawn(results):
-    found = results()
-    for draw in (figures.gains_chart, figures.losses_by_number, figures.generations_chart, figures.leak_chart):
-        assert draw(found).axes
+def test_figures_are_shown_with_their_caption_and_the_same_twice(results, tmp_path, monkeypatch):
+    shown, found = [], results()
+    monkeypatch.setattr("frugal_lib.report.html.display", lambda page, **_: shown.append(page["text/html"]))
+    draw = (figures.gains_chart, figures.losses_by_number, figures.generations_chart, figures.leak_chart)
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        for one in draw:
+            drawing.show(one(found), folder, one.__name__, "a <caption>")
+    for one in draw:
+        first, second = (tmp_path / folder / f"{one.__name__}.svg" for folder in "ab")
+        assert first.read_bytes() == second.read_bytes()
+    assert len(shown) == 8 and all('aria-label="a &lt;caption&gt;"' in page for page in shown)
 
 
 def test_equal_lines_are_marked_and_everything_is_escaped():
@@ -146,9 +173,9 @@ def test_equal_lines_are_marked_and_everything_is_escaped():
 
 
 def test_a_teacher_with_script_in_its_text_is_shown_as_text(results, monkeypatch):
-    monkeypatch.setattr(synthetic_text, "lesson", lambda found: "<script>alert(2)</script>")
-    monkeypatch.setattr(synthetic_text, "paper_text", lambda found: "<img src=x onerror=alert(3)>")
-    page = synthetic_text.copies_to_see(results()).data
+    monkeypatch.setattr(copies, "nearest", lambda: "<script>alert(2)</script>")
+    monkeypatch.setattr(copies, "paper_text", lambda: "<img src=x onerror=alert(3)>")
+    page = marked(copies.texts_to_see(results()), copies.shown().text).data
     for text in ("alert(1)", "alert(2)", "onerror=alert(3)"):
         assert text in page
     assert "<script" not in page and "<img" not in page
@@ -162,7 +189,8 @@ def test_without_the_files_the_page_says_so(results, monkeypatch):
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
     monkeypatch.setattr("frugal_lib.paper.released.generated", missing)
     monkeypatch.setattr("frugal_lib.teachers.by_name.everything", missing)
-    assert synthetic_text.copies_to_see(results()).data.count("cannot have the released file") == 2
+    texts = copies.texts_to_see(results())
+    assert sum("cannot have the released file" in text for text in texts.values()) == 2
 
 
 def test_a_base_without_plain_students_is_an_error(results):

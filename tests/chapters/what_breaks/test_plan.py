@@ -17,7 +17,7 @@ def asked(monkeypatch):
     return runs
 
 
-def test_both_bases_have_every_dose_on_every_sonnet(asked):
+def test_both_bases_have_every_number_of_copies_on_every_sonnet(asked):
     plan = load_profile("micro").what_breaks
     for base, grid in plan.bases.items():
         found = {}
@@ -30,7 +30,7 @@ def test_both_bases_have_every_dose_on_every_sonnet(asked):
     assert {run.keep for run in asked if run.teacher} == {"last"}
 
 
-def test_two_doses_of_a_seed_differ_in_nothing_else(asked):
+def test_two_patterns_of_a_seed_differ_in_nothing_else(asked):
     pair = [run for run in asked if run.base == "nano" and run.seed == 0 and run.doses in ("", "8x12") and run.teacher]
     first, second = pair
     assert first.canonical().replace('"doses":"8x12",', "") == second.canonical().replace('"doses":"8x12",', "")
@@ -49,14 +49,14 @@ def test_there_are_twenty_samples_at_three_seeds_trained_as_in_chapter_3(asked):
             grid.full_learning_rate, grid.epochs, grid.batch_size, grid.patience)  # fmt: skip
 
 
-def test_the_spot_check_has_copies_in_its_lessons_and_runs_anywhere(asked):
+def test_the_spot_check_is_contaminated_and_runs_anywhere(asked):
     spot = registry.plan_of("what_breaks").spot_run(asked)
     assert spot.doses == "8x1" and spot.base == "nano" and spot.seed == 0
     twin, short = [run for run in asked if (run.edition, run.teacher) == ("public-domain", "offline")]
     assert twin.doses == short.doses == "8x1" and short.items < twin.items
 
 
-def test_a_profile_with_doses_that_cannot_be_read_says_so(tmp_path):
+def test_a_profile_with_a_pattern_that_cannot_be_read_says_so(tmp_path):
     text = (profiles.FOLDER / "smoke.yaml").read_text(encoding="utf-8").replace("2x1+8x1: 2", "2-1: 2")
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Doses, chance, capacity and the figures measured twice, as the book says them."""
+"""Contamination, chance, capacity and the figures measured twice."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ from fakes.book import made_of_all_chapters
 
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.baseline import sonnets
-from frugal_lib.chapters.what_breaks import capacity, chance, claims, contamination, first_measurement
-from frugal_lib.chapters.what_breaks.contamination import copies_in_file, effects, from_curve, levels, shown_from
+from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, first_measurement
+from frugal_lib.chapters.what_breaks.contamination import copies_in_file, detected_from, effects, from_curve, levels
 from frugal_lib.core.stats import Interval
 from frugal_lib.profiles import load_profile
 
@@ -19,13 +19,13 @@ def records(monkeypatch):
 
 
 @pytest.fixture
-def dosed(records):
-    return contamination.dose_results(records["what_breaks"])
+def contaminated(records):
+    return contamination.contaminated_results(records["what_breaks"])
 
 
-def test_effects_are_those_that_were_put_in(dosed):
-    assert dosed.bases == ["micro", "nano"]
-    for ladder in dosed.ladders.values():
+def test_effects_are_those_that_were_put_in(contaminated):
+    assert contaminated.bases == ["micro", "nano"]
+    for ladder in contaminated.ladders.values():
         falls, scores, lines = effects(ladder, "nats"), levels(ladder, "chrf"), levels(ladder, "verbatim")
         assert {copies: interval.mean for copies, interval in falls.items()} == pytest.approx(
             {1: -0.2, 2: -0.4, 4: -0.8, 8: -1.6, 16: -3.2}
@@ -35,41 +35,41 @@ def test_effects_are_those_that_were_put_in(dosed):
         assert [lines[copies].mean for copies in (0, 1, 8, 16)] == [0, 1, 8, 11]
 
 
-def test_the_same_copies_of_more_sonnets_leave_the_others_alone(dosed):
-    table = contamination.number_table(dosed, "results/micro")
-    assert list(table["sonnets in the lessons"]) == ["0", "1", "2", "4", "12"]
+def test_the_same_copies_of_more_sonnets_leave_the_others_alone(contaminated):
+    table = contamination.number_table(contaminated, "results/micro")
+    assert list(table["contaminated sonnets"]) == ["0", "1", "2", "4", "12"]
     assert all(text.startswith("−1.60") for text in table["loss of these minus none"][1:])
     assert all(text.startswith("+0.00") for text in table["loss of the others minus none"][1:-1])
     assert table["loss of the others minus none"].iloc[-1] == "–"
 
 
-def test_a_dose_shows_from_where_every_larger_one_shows_too():
+def test_copies_are_detected_from_where_every_larger_number_is_too():
     inside, outside = Interval(-1, -2, 1, 1, 12), Interval(-2, -3, -1, 1, 12)
-    assert shown_from({1: outside, 2: inside, 4: outside, 8: outside}) == 4
-    assert shown_from({1: outside, 2: outside}) == 1 and shown_from({1: inside}) is None
+    assert detected_from({1: outside, 2: inside, 4: outside, 8: outside}) == 4
+    assert detected_from({1: outside, 2: outside}) == 1 and detected_from({1: inside}) is None
 
 
-def test_the_curve_is_read_between_doses():
+def test_the_curve_is_read_between_numbers_of_copies():
     curve = {copies: Interval(-float(copies), 0, 0, 1, 12) for copies in (1, 4)}
     assert from_curve(curve, 1) == -1 and from_curve(curve, 2) == pytest.approx(-2.5)
     assert from_curve(curve, 8) is None and from_curve({}, 1) is None
 
 
-def test_the_page_says_where_the_released_file_lies(records, dosed):
+def test_the_released_file_lies_on_the_curve(records, contaminated):
     book = claims.book_of(records).synthetic
     assert copies_in_file(book) and set(copies_in_file(book)) == {138}
-    text = contamination.file_sentence(dosed, book)
-    assert "138" in text and "curve" in text and "chrF of" in text
-    assert "does not change" not in contamination.dose_sentence(
-        dosed
-    ) and "at 16 copies" in contamination.dose_sentence(dosed)
-    assert "250 lessons" in contamination.dose_how(dosed)
+    measured = {base: contamination.measured_in_file(book, base) for base in contaminated.bases}
+    assert {number for values in measured.values() for number in values} == {138}
+    for ladder in contaminated.ladders.values():
+        expected = from_curve(effects(ladder, "nats"), copies_in_file(book)[138])
+        assert expected == pytest.approx(-1.6 - 1.6 * np.log2(144 / 14 / 8))  # between 8 and 16 copies
+    rows = contamination.copied_generations(book)
+    assert 138 in {number for number, _, _ in rows} and all(score >= 80 for _, _, score in rows)
 
 
-def test_a_profile_without_doses_has_no_table(records):
-    empty = contamination.dose_results([r for r in records["what_breaks"] if not r.run.teacher])
-    assert contamination.dose_table(empty, "x").empty and contamination.number_table(empty, "x").empty
-    assert contamination.dose_sentence(empty) == "No dose was run." and contamination.dose_how(empty) == ""
+def test_a_profile_without_contaminated_students_has_no_table(records):
+    empty = contamination.contaminated_results([r for r in records["what_breaks"] if not r.run.teacher])
+    assert contamination.ladder_table(empty, "x").empty and contamination.number_table(empty, "x").empty
 
 
 def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
@@ -81,8 +81,9 @@ def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
 
 
 def test_samples_are_counted_by_seed_sonnet_and_sample(records):
-    found = chance.sampled(records["what_breaks"])
-    assert set(found) == {(base, method) for base in ("micro", "nano") for method in ("base", "full")}
+    found = chance.by_kind(records["what_breaks"])
+    tuned = {(base, method) for base in ("micro", "nano") for method in ("base", "full")}
+    assert set(found) == tuned | {("", "floor-lines"), ("", "floor-tail")}
     assert chance.cube(found["micro", "full"], "dev", "chrf").shape == (3, 12, 2)
     assert len(chance.variance_table(records["what_breaks"], "results/micro")) == 4
 
@@ -94,31 +95,31 @@ def test_luck_is_the_best_of_many_draws_of_the_same(records):
     first, best = (float(lines[f"best of {trials}"].split()[0]) for trials in (1, 30))
     assert best >= first
     assert table.loc["full fine-tuning, micro", "best of 369"] == "–"
-    assert chance.best_cell(list(range(100)), 10).startswith("90.8")
 
 
 def test_every_comparison_has_a_p_for_chrf_and_for_loss(records):
     book = claims.book_of(records)
-    table = chance.exact_table(book)
-    assert len(table) == 14 and "LoRA" in table.difference.iloc[0]
-    for column in ("p, chrF", "p, loss"):
+    table, found = comparisons.exact_table(book), comparisons.all_comparisons(book)
+    assert len(table) == len(found) == 14 and "LoRA" in table.difference.iloc[0]
+    for column, measure in (("p, chrF", "chrf"), ("p, loss", "nats")):
         assert table[column].astype(float).between(0, 1).all()
-    assert f"Of these {len(table)} differences" in chance.exact_sentence(book)
+        assert comparisons.detected(found, measure) == (table[column].astype(float) <= 0.05).sum()
 
 
 def test_capacity_is_the_larger_base_minus_the_smaller(records):
     book = claims.book_of(records)
-    table = capacity.capacity_table(book)
+    table = comparisons.capacity_table(book)
     assert len(table) == 8 and list(table.columns)[:3] == ["micro", "nano", "micro − nano"]
     assert "unrelated prose, bits per character" in table.index[-1]
-    for gap, word in (((0.5, 2), "costs the larger"), ((-2, -0.5), "costs the smaller"), ((-1, 1), "no difference")):
+    words = (((0.5, 2), "costs the larger"), ((-2, -0.5), "costs the smaller"), ((-1, 1), "no detectable difference"))
+    for gap, word in words:
         interval = Interval(0, *gap, 3, 10)
-        assert capacity.Line("x", "nats", interval, interval, interval).verdict.startswith(word)
-    assert "M parameters" in capacity.capacity_sentence(book)
+        assert comparisons.Line("x", "nats", interval, interval, interval).verdict.startswith(word)
+    assert book.parameters("micro") > 0
 
 
 def test_a_figure_agrees_within_its_spread_and_else_says_why():
-    check = first_measurement.Check("x", 42.0, 0.3, lambda evidence: None, "another edition")
+    check = first_measurement.Check("x", 42.0, 0.3, "key", "another edition")
     assert first_measurement.agrees(check, (42.2, 0.0)) and first_measurement.agrees(check, (43.0, 0.5))
     assert not first_measurement.agrees(check, (43.0, 0.0))
 

@@ -1,0 +1,42 @@
+"""The paper's claims that chapter 1 tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from frugal_lib.chapters.baseline.labelled import TASK_NAMES, LabelledRow, outcomes, row_of
+from frugal_lib.report.cells import cell
+from frugal_lib.report.claim import Claim
+from frugal_lib.report.measures import paired
+from frugal_lib.report.verdict import Verdict, higher
+
+BEATS = "Full fine-tuning beats the last layer"
+
+
+def beats_last_layer(rows: Sequence[LabelledRow], base: str, task: str) -> Verdict | None:
+    """Full fine-tuning has a higher dev accuracy than the last layer alone, paired by example and seed."""
+    of_task = [row for row in rows if row.task == task]
+    if not of_task or row_of(of_task, task, "full").base != base:
+        return None
+    full, last = (row_of(of_task, task, method) for method in ("full", "last-layer"))
+    difference = paired(full.records, last.records, lambda records: outcomes(records, "dev")[1].astype(float))
+    return Verdict(
+        f"{BEATS} ({full.data})",
+        base,
+        f"accuracy {full.paper['dev']:.3f} against {last.paper['dev']:.3f} on dev",
+        f"accuracy on dev, full minus last layer: {cell(difference, 3, '+')}",
+        higher(difference),
+        f"{cell(difference, 3, '+')} accuracy",
+    )
+
+
+CLAIMS = tuple(
+    Claim(
+        f"full-beats-last-layer-{task}",
+        f"{BEATS} ({TASK_NAMES[task]})",
+        "Table 1",
+        partial(beats_last_layer, task=task),
+    )
+    for task in ("sst", "cfimdb")
+)
