@@ -20,8 +20,9 @@ TOLERANCE = 2e-4
 # What depends on the clock, not on the run.
 TIMES = {"train_seconds", "seconds", "trials", "profile", "peak_mb", "gemm_gflops", "training_gflops", "share_of_gemm",
          "tokens_per_second", "prompts_1", "prompts_12"}  # fmt: skip
-MEASURED = ("_nll", "_bpc", "_loss", "_auroc")  # how the metrics end that are no scores of sampled texts
-ELSEWHERE = 0.02  # of these, in their units, on another processor
+# How far metrics that are no scores of sampled texts may be apart on another processor. From AMD EPYC to Intel Xeon
+# the furthest was 0.025 bits per character, of QAFT at the highest rate; of formats without training it was 0.003.
+ELSEWHERE, MEASURED = 0.05, ("_nll", "_bpc", "_loss", "_auroc")
 FROM_FILE = {"from_file"}  # whether a released file was read, or the committed record of it
 
 
@@ -111,7 +112,7 @@ def outcome(name: str, then: Record, now: Record) -> Outcome:
 
     On the processor of the record everything must come out again. On another one the last bits of a product
     differ, which now and then changes a sampled word, and which coarse rounding, as of INT4 per tensor, makes
-    large: there texts and what is scored of them may differ, and losses and areas by as much as `ELSEWHERE`.
+    large: there texts and what is scored of them may differ, and losses and areas by as much as `ELSEWHERE` allows.
     """
     if now.status == "unsupported":
         return Outcome(name, then, now, math.nan, f"not here: {now.error}")
@@ -131,8 +132,7 @@ def outcome(name: str, then: Record, now: Record) -> Outcome:
 def on_another_processor(name: str, then: Record, now: Record, problem: str) -> Outcome:
     """What is left to compare where the processors differ: losses, areas, and how many sampled texts changed."""
     measured = {name: value for name, value in then.metrics.items() if name.endswith(MEASURED)}
-    gaps = [abs(value - now.metrics.get(name, math.inf)) for name, value in measured.items()]
-    largest = max(gaps, default=math.inf)
+    largest = max((abs(value - now.metrics.get(name, math.inf)) for name, value in measured.items()), default=math.inf)
     if then.status != now.status or largest > ELSEWHERE:
         return Outcome(name, then, now, largest, f"DIFFERS: {problem}")
     changed, total = changed_texts(then, now)

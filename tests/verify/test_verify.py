@@ -240,7 +240,7 @@ def test_on_another_processor_sampled_texts_may_differ_and_losses_a_little():
     assert found.verdict == "another processor: 1 of 100 sampled texts differ" and not found.differs
     assert found.difference == pytest.approx(0.01)
     for wrong in (
-        {"metrics": {"dev_chrf": 39.0, "dev_nll": 2.03}},
+        {"metrics": {"dev_chrf": 39.0, "dev_nll": 2.06}},
         {"metrics": {"dev_chrf": 40.0}},
         {"status": "failed"},
     ):
