@@ -52,8 +52,8 @@ class LabelledRow(Arm):
         return TASK_NAMES[self.task] + (" (stand-in)" if self.records[0].run.edition in STAND_INS else "")
 
     def auroc(self, split: str) -> float:
-        """Mean AUROC of the seeds."""
-        return float(np.mean([record.metrics[f"{split}_auroc"] for record in self.records]))
+        """Mean AUROC of the seeds; not a number where the split has examples of one class alone."""
+        return float(np.mean([record.metrics.get(f"{split}_auroc", np.nan) for record in self.records]))
 
 
 def labelled_rows(records: Sequence[Record]) -> list[LabelledRow]:
