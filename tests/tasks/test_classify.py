@@ -53,7 +53,7 @@ def test_only_the_head_learns_with_the_last_layer_and_everything_with_full(plan)
     head = compute(dataclasses.replace(plan["sst", "last-layer"], train_limit=16, held_out_limit=4))
     full = compute(dataclasses.replace(plan["sst", "full"], train_limit=16, held_out_limit=4))
     assert head.metrics["trainable_parameters"] == 5 * (128 + 1)
-    assert full.metrics["trainable_parameters"] == full.metrics["parameters"] > 5e6
+    assert full.metrics["trainable_parameters"] == full.metrics["parameters"] > 1.5e6
 
 
 def test_the_head_on_kept_features_is_the_head_on_texts():
