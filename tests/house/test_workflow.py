@@ -59,7 +59,7 @@ def test_every_week_every_kind_of_run_is_computed_again_and_the_newest_versions_
 
 def recipe(*words):
     """What `make` would do, once the environment is there."""
-    flags = ["-n", "-o", ".venv/.installed"]
+    flags = ["-n", "--no-print-directory", "-o", ".venv/.installed"]  # `.ci/run` is a make within which this is another
     done = subprocess.run([*words, *flags], cwd=ROOT, capture_output=True, text=True, check=True)
     return [" ".join(line.split()) for line in done.stdout.splitlines()]
 
