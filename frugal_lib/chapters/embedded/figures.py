@@ -9,7 +9,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, loss_by_base
+from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, training
+from frugal_lib.metrics.reference_models import BASES
 from frugal_lib.report.drawing import COLOURS, FLOOR
 
 
@@ -19,8 +20,9 @@ def embedded_chart(found: dict) -> Figure:
     tokens = sum(row["tokens"] for row in found["works"])
     floor = sum(row["bits"][best] for row in found["works"]) * math.log(2) / tokens
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
-    for colour, (base, (seen, loss)) in zip(COLOURS, loss_by_base().items(), strict=False):
-        left.plot(seen / 1e6, loss, color=colour, lw=2, label=base)
+    for colour, base in zip(COLOURS, BASES, strict=False):
+        curve = training(base)["curve"]
+        left.plot([p["tokens"] / 1e6 for p in curve], [p["valid"] for p in curve], color=colour, lw=2, label=base)
         draw_works(right, found["works"], base, best, colour)
     left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
     left.set_ylim(top=floor + 1.5)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-import pandas as pd
 from IPython.display import HTML
 
 from frugal_lib.chapters.baseline.labelled import LabelledRow, labelled_rows
@@ -15,6 +14,7 @@ from frugal_lib.chapters.lora.results import LoraResults, lora_results
 from frugal_lib.chapters.quantization.results import QuantizationResults, quantization_results
 from frugal_lib.chapters.synthetic.results import SyntheticResults, synthetic_results
 from frugal_lib.core.runs import Record
+from frugal_lib.report.cells import framed
 from frugal_lib.report.claim import Claim, verdicts
 from frugal_lib.report.verdict import Verdict, mark
 
@@ -89,15 +89,13 @@ def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -
     return found
 
 
-def claim_table(book: Book) -> pd.DataFrame:
+@framed
+def claim_table(book: Book) -> Iterator[dict]:
     """Claim, verdict, our difference with its interval for each base, the paper's numbers."""
-    lines = [
-        {
+    for page, claim, found in evaluated(book):
+        yield {
             "claim": HTML(f'<a href="{page}.html">{claim.text}</a>'),
             "verdict": HTML("<br>".join(f"{v.base}: {mark(v.verdict)}" for v in found)),
             "ours, difference": HTML("<br>".join(f"{v.base}: {v.number}" for v in found)),
             "paper": found[0].paper + f" ({claim.place})" * (claim.place not in found[0].paper),
         }
-        for page, claim, found in evaluated(book)
-    ]
-    return pd.DataFrame(lines).set_index("claim")
