@@ -20,6 +20,9 @@ class Plan(Protocol):
     def records(self, profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
         """The records the chapter consists of; `sweep` gives those of the runs it asks for."""
 
+    def fold_records(self, profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+        """The records of its cross-validation over all sonnets; none where the profile has none."""
+
     def spot_run(self, runs: Sequence[Run]) -> Run:
         """Which of its runs stands for the kind of its spot check."""
 
@@ -46,8 +49,9 @@ def records_of(
     device: str = "auto",
     workers: int | None = None,
     retry: bool = False,
+    folded: bool = False,
 ) -> list[Record]:
-    """The records of a chapter; those that are not there yet are computed.
+    """The records of a chapter, or those of its cross-validation; those that are not there yet are computed.
 
     Raises:
         ValueError: as `plan_of`.
@@ -56,7 +60,8 @@ def records_of(
     def sweep(wanted: list[Run]) -> list[Record]:
         return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
-    return plan_of(chapter).records(profile, seed, sweep)
+    plan = plan_of(chapter)
+    return (plan.fold_records if folded else plan.records)(profile, seed, sweep)
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:

@@ -21,6 +21,7 @@ from torch import nn
 from frugal_lib.core.runs import Run
 from frugal_lib.data import labelled, unrelated
 from frugal_lib.data.standins import Example
+from frugal_lib.metrics import grammar
 from frugal_lib.metrics.reference_models import window_nats
 from frugal_lib.models import heads as model_heads
 from frugal_lib.models.generate import stream_seed
@@ -127,6 +128,7 @@ def metrics_of(rows: Sequence[dict]) -> dict[str, float]:
         found[f"{row['task']}_cloze_auroc"] = float(roc_auc_score(labels, cloze))
         found[f"{row['task']}_cloze_balanced_accuracy"] = float(balanced_accuracy_score(labels, cloze > 0))
         found[f"{row['task']}_probe_auroc"] = float(roc_auc_score(labels, row["probe"]))
+    found |= grammar.metrics_of(rows)
     for genre in ("prose", "verse"):
         texts = [row for row in rows if row.get("genre") == genre]
         nats, characters = (sum(row[key] for row in texts) for key in ("nll", "characters"))
@@ -135,9 +137,13 @@ def metrics_of(rows: Sequence[dict]) -> dict[str, float]:
 
 
 def measure(model: nn.Module, tokenizer, run: Run) -> list[dict]:
-    """All checks of one model, which stays as it is: a row for each set of `run.pair_sets`, and one for each text."""
+    """All checks of one model, which stays as it is: rows for each set of `run.pair_sets`, and one for each text."""
     model.eval()
-    asked = reader(model, tokenizer)
-    rows = [pair_row(asked, tokenizer, run, *name.split("/")) for name in run.pair_sets.split()]
+    rows, asked = [], reader(model, tokenizer) if run.pairs else None
+    for task, edition in (name.split("/") for name in run.pair_sets.split()):
+        if task == grammar.TASK:
+            rows += grammar.rows(model, tokenizer, edition, run.minimal_pairs)
+        else:
+            rows.append(pair_row(asked, tokenizer, run, task, edition))
     texts = {"prose": unrelated.prose(), "verse": unrelated.verse()}
     return rows + [row for genre, found in texts.items() for row in text_rows(model, tokenizer, genre, found)]
