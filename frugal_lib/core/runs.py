@@ -88,9 +88,9 @@ class Run:
     def path(self) -> str:
         """Where its record lies below a results folder: readable settings first, then the key.
 
-        Chapter 1 has one base, later ones name theirs.
+        Chapter 1 has one base on the paper's split, all others are named.
         """
-        base = f"-{self.base}" if self.base and self.chapter != "baseline" else ""
+        base = f"-{self.base}" if self.base and (self.chapter != "baseline" or self.folds) else ""
         adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
         format = "" if self.format == "fp32" else f"-{self.format}"
         taught = f"-{self.teacher}" + f"{self.items:04d}" * (self.items > 0) if self.teacher else ""
