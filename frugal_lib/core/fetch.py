@@ -83,10 +83,9 @@ def download(url: str, sha256: str | None, blob: str | None = None) -> Path:
     Args:
         blob: git's name of the content, where that is known in place of the SHA-256.
     """
-    name = f"{COMMIT[:8]}-{Path(url).name}"
     loader = pooch.HTTPDownloader(timeout=10)
-    try:
-        path = Path(pooch.retrieve(url, sha256, fname=name, path=cache_dir(), downloader=loader))
+    try:  # kept under a name made of the whole URL: files of different folders have the same name
+        path = Path(pooch.retrieve(url, sha256, path=cache_dir(), downloader=loader))
         if blob and git_blob(path) != blob:
             path.unlink()
             raise ValueError("another blob")

@@ -32,6 +32,16 @@ def test_a_download_is_verified_and_kept(server, tmp_path, monkeypatch):
     assert fetch.download(f"{address}/sonnets.txt", sha256) == path  # from the cache
 
 
+def test_files_of_one_name_in_two_folders_are_kept_apart(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    for name in ("flash", "pro"):
+        (folder / name).mkdir()
+        (folder / name / "dev.txt").write_text(name)
+    paths = {name: fetch.download(f"{address}/{name}/dev.txt", None) for name in ("flash", "pro")}
+    assert {name: path.read_text() for name, path in paths.items()} == {"flash": "flash", "pro": "pro"}
+
+
 def test_a_truncated_download_is_refused(server, tmp_path, monkeypatch):
     folder, address = server
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
