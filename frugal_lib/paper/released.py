@@ -19,15 +19,16 @@ SWEEP = "predictions/lora/sweep_results.json"
 SHA256 = "0439278fbde87f9af3d298fafab7ee0034be6efc5b5f768a9a7899be8396c0a6"
 ZERO_SHOT_SHA256 = "6ca93c3c59d0ecf9e00e09430056a286a6bc94d786d9b8743bbf51d41d85089b"  # of both: they are the same file
 ZERO_SHOT = ("predictions/transfer_from_sonnet_para_dev.csv", "predictions/transfer_gemini_flash_para_dev.csv")
-GENERATIONS = {  # model and split, file, SHA-256
-    # The file that scores what Table 1 prints, 41.974; that of `predictions/sonnet_gen_full_ft` scores 40.169.
+# Model and split, file, SHA-256. Of full fine-tuning and Flash Lite two files each were released; these score what is
+# printed (Table 1: 41.974, Table 7: 42.092), the others, which `reports` has, 40.169 and 41.156.
+GENERATIONS = {
     ("full fine-tuning", "dev"): (
         "predictions/generated_sonnets_dev.txt",
         "cd7d48d6042c66fd413c74b8ff82a91346df484c8a94d379c8873772997038f9",
     ),
     ("flash-lite", "dev"): (
-        "predictions/sft_gemini_flash_lite/generated_sonnets_dev.txt",
-        "f73045fe88573e5ba1017c4893973b27710ad508b0340b981f2ac56355d95e07",
+        "predictions/synthetic_subset_sweep/generated_sonnets_dev_1000.txt",
+        "8596bc1d30f791a4ee927e0bc4b7b4b29a5df3b0437fe62d27ca9f9cddd9eb04",
     ),
     ("flash", "dev"): (
         "predictions/sft_gemini_flash/generated_sonnets_dev.txt",
@@ -204,8 +205,8 @@ def zero_shot(run: Run, device: str) -> Result:
 
 
 def generations(run: Run, device: str) -> Result:
-    """The released generations, scored."""
-    return on_file(run, lambda: Result(generation_metrics(), read_generations()))
+    """The released generations, scored. A data folder may be without that of Flash Lite."""
+    return on_file(run, lambda: Result(generation_metrics(), read_generations()), expected=False)
 
 
 def on_file(run: Run, read_files: Callable[[], Result], expected: bool = True) -> Result:

@@ -33,7 +33,17 @@ class File:
         return fetch.released_file(self.name, self.sha256, self.commit)
 
 
-SONNETS = (  # of dev, by the model that wrote them; the number is that of synthetic sonnets
+SONNETS = (  # of dev, by the model that wrote them; the number is that of synthetic sonnets, 1,000 where none stands
+    File(
+        "full fine-tuning, again",
+        "predictions/sonnet_gen_full_ft/generated_sonnets_dev.txt",
+        "73ac56bfe980b24c35b4c58bb396fd72687f07dda98df7f31e20ca7c7d05f272",
+    ),
+    File(
+        "flash-lite, again",
+        "predictions/sft_gemini_flash_lite/generated_sonnets_dev.txt",
+        "f73045fe88573e5ba1017c4893973b27710ad508b0340b981f2ac56355d95e07",
+    ),
     File(
         "qaft int8",
         "predictions/qat8/generated_sonnets_dev.txt",
@@ -55,12 +65,7 @@ SONNETS = (  # of dev, by the model that wrote them; the number is that of synth
         "d374e64b868ceadb2549692a5a208b783f64e69171ba75dd66c23bca9a5c3f02",
     ),
     File(
-        "flash-lite 1000",
-        "predictions/synthetic_subset_sweep/generated_sonnets_dev_1000.txt",
-        "8596bc1d30f791a4ee927e0bc4b7b4b29a5df3b0437fe62d27ca9f9cddd9eb04",
-    ),
-    File(
-        "pro 1000",
+        "pro",
         "predictions/synthetic_subset_sweep/generated_sonnets_dev_1200.txt",
         "a5f10500dc3e6c444d9736215a81bfb7e07b188b0b68afdb6d32da1861279e56",
         PRO_COMMIT,
