@@ -49,7 +49,7 @@ from frugal_lib.chapters import registry
 from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
 from frugal_lib.chapters.lora import results as lora
 from frugal_lib.data.sonnets import EDITIONS
-from frugal_lib.paper import published
+from frugal_lib.paper import confirmed, published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import arm, claim, drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
@@ -230,8 +230,8 @@ html.source_line([r for base in found.bases for r in found.attention(base).recor
 # The runs that the paper released, against the numbers it prints.
 
 # %% tags=["hide-input"]
-numbers = list(paper_sweep.printed_numbers(found.paper))
-losses = {number.place: number.in_file for number in numbers if number.column == "dev loss"}
+numbers = list(confirmed.sweep_numbers(found.paper))
+losses = {number.place: number.in_file for number in numbers if number.what == "dev loss"}
 both, attention = losses["Table 6, attention + MLP"], losses["Table 6, attention only"]
 lower = "attention alone has" if attention < both else "attention and MLP have"
 html.say(

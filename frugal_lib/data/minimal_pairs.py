@@ -68,10 +68,7 @@ def blimp(file: str) -> Iterator[Pair]:
     Raises:
         DataError: the file cannot be had or read.
     """
-    folder = fetch.data_dir()
-    path = (
-        fetch.verified(folder / "blimp" / file, SUMS[file]) if folder else fetch.download(f"{URL}/{file}", SUMS[file])
-    )
+    path = fetch.pinned_file(f"blimp/{file}", f"{URL}/{file}", SUMS[file])
     for line in fetch.read_text(path).splitlines():
         row = json.loads(line)
         yield Pair(file.removesuffix(".jsonl"), row["sentence_good"], row["sentence_bad"])

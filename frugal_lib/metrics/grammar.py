@@ -1,4 +1,7 @@
-"""Grammar: does a model find the English one of two sentences the likelier one?"""
+"""Grammar: does a model find the English one of two sentences the likelier one? Chance is 0.5.
+
+Source: Warstadt et al. 2020, "BLiMP", section 4: the probability of the whole sentence, of any causal language model.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,11 @@ BATCH = 16  # sentences at once, of like length
 
 @torch.no_grad()
 def log_probabilities(model: nn.Module, tokenizer, sentences: Sequence[str]) -> list[float]:
-    """The summed log-probability of each sentence in nats, read behind the end-of-text token that texts begin with."""
-    rows = [[tokenizer.eos_token_id, *tokenizer.encode(text)] for text in sentences]
+    """The summed log-probability of each sentence in nats, read behind the end-of-text token that texts begin with.
+
+    That a sentence ends there is not scored: in training the token closes a whole work, and says nothing of grammar.
+    """
+    rows = [[tokenizer.eos_token_id, *tokenizer.encode(text, add_special_tokens=False)] for text in sentences]
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = [0.0] * len(rows)
     for start in range(0, len(order), BATCH):
@@ -35,7 +41,13 @@ def log_probabilities(model: nn.Module, tokenizer, sentences: Sequence[str]) -> 
 
 
 def rows(model: nn.Module, tokenizer, edition: str, per_set: int) -> list[dict]:
-    """A row a set: by how many nats each right sentence is likelier than its wrong twin (`margins`)."""
+    """A row a set: by how many nats each right sentence is likelier than its wrong twin (`margins`, four decimals).
+
+    The model is left in evaluation mode.
+
+    Raises:
+        DataError: the edition cannot be had on this machine, or has fewer pairs.
+    """
     model.eval()
     pairs = minimal_pairs.load(edition, per_set)
     sums = log_probabilities(model, tokenizer, [text for pair in pairs for text in (pair.good, pair.bad)])
@@ -47,6 +59,9 @@ def rows(model: nn.Module, tokenizer, edition: str, per_set: int) -> list[dict]:
 
 
 def metrics_of(examples: Sequence[dict]) -> dict[str, float]:
-    """The share of pairs whose right sentence is the likelier one; nothing where none was asked."""
+    """The share of pairs whose right sentence is the likelier one; nothing where none was asked.
+
+    A margin that is no number, of a model that broke (None in a record), counts as wrong.
+    """
     margins = [margin for row in examples if row["kind"] == KIND for margin in row["margins"]]
-    return {"grammar_accuracy": float(np.mean(np.array(margins) > 0))} if margins else {}
+    return {"grammar_accuracy": float(np.mean(np.array(margins, float) > 0))} if margins else {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from frugal_lib.core import select
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import labelled
-from frugal_lib.paper import released
+from frugal_lib.paper import released, reports
 from frugal_lib.tasks import classify, completion, data_summary, stages, students
 
 Compute = Callable[[Run, str], Result]
@@ -50,6 +50,7 @@ REGISTRY: dict[Key, Compute] = {
     **each("lora", ("sonnets",), ("released-sweep",), released.sweep),
     **each("quantization", ("quora",), ("released-zero-shot",), released.zero_shot),
     **each("synthetic", ("sonnets",), ("released-generations",), released.generations),
+    **each("controls", ("sonnets",), ("released-reports",), reports.reports),
     **each("synthetic", ("sonnets",), ("audit",), students.audited),
     **each("baseline", labelled.TASKS, classify.FLOORS, classify.floor),
     **each("baseline", labelled.TASKS, ("full",), classify.tuned),

@@ -276,8 +276,12 @@ def rules(record: Record) -> Iterable[Callable[[Record], Again]]:
     run, kinds = record.run, {row.get("kind") for row in record.examples}
     by_kind = {"completion": completions, "draw": draws, "label": counts, "column": audited}
     by_kind |= dict.fromkeys(("pairs", "text"), checks)
-    by_method = {"steps": trials, "released-sweep": rows_on_file, "released-zero-shot": rows_on_file}
-    by_method |= {"released-generations": generations, "speed": trials if record.examples else training_rate}
+    by_method = dict.fromkeys(("released-sweep", "released-zero-shot", "released-reports"), rows_on_file)
+    by_method |= {
+        "steps": trials,
+        "released-generations": generations,
+        "speed": trials if record.examples else training_rate,
+    }
     yield from dict.fromkeys(rule for kind, rule in by_kind.items() if kind in kinds)
     if "likelihood" in kinds and "completion" not in kinds:
         yield likelihoods

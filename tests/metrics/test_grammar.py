@@ -1,14 +1,21 @@
 """Minimal pairs, and the share of them that a model gets right."""
 
+import math
 import os
 
 import pytest
 import torch
+from fakes.runs import RUN
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from frugal_lib.core import runs
 from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record
 from frugal_lib.data import minimal_pairs
 from frugal_lib.metrics import grammar
 from frugal_lib.models import bases
+from frugal_lib.verify import examples
 
 
 def test_our_own_pairs_differ_in_one_word_and_are_the_same_everywhere():
@@ -38,6 +45,32 @@ def test_log_probabilities_are_those_of_one_sentence_read_alone():
         with torch.no_grad():
             true = torch.log_softmax(model(ids).logits[0, :-1].double(), dim=-1).gather(1, ids[0, 1:, None]).sum()
         assert value == pytest.approx(float(true), abs=1e-4)
+
+
+def test_any_causal_language_model_can_be_asked_and_one_that_broke_is_wrong():
+    tokenizer = bases.load_tokenizer("nano")
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    llama = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes))
+    found = grammar.rows(llama, tokenizer, "written", 2)
+    assert 0 <= grammar.metrics_of(found)["grammar_accuracy"] <= 1 and not llama.training
+    nn.init.constant_(llama.lm_head.weight, float("nan"))
+    broken = runs.rounded(grammar.rows(llama, tokenizer, "written", 2))
+    assert broken[0]["margins"] == [None, None] and grammar.metrics_of(broken) == {"grammar_accuracy": 0.0}
+
+
+def test_a_share_that_does_not_follow_from_its_margins_is_named():
+    """`verify` computes it again from a record's examples."""
+    rows = [
+        {"kind": grammar.KIND, "set": "a", "edition": "written", "margins": [0.5, -0.5, 2.0, 0.0]},
+        {"kind": "text", "genre": "prose", "id": "1", "nll": math.log(2), "characters": 1},
+        {"kind": "text", "genre": "verse", "id": "1", "nll": math.log(2), "characters": 2},
+    ]
+    metrics = {"grammar_accuracy": 0.5, "prose_bpc": 1.0, "verse_bpc": 0.5}
+    record = Record(RUN, "ok", metrics, rows, [], {})
+    assert examples.problems(record) == ([], set(), [])
+    record.metrics["grammar_accuracy"] = 0.75
+    (wrong,), _, _ = examples.problems(record)
+    assert wrong == "metric grammar_accuracy: 0.75 in the file, 0.5 from its examples"
 
 
 def test_an_embedded_base_knows_some_grammar():

@@ -7,9 +7,10 @@ from fakes.lora import results
 
 from frugal_lib.chapters.lora import claims, paper_sweep, tables
 from frugal_lib.chapters.lora import results as lora
-from frugal_lib.chapters.lora.paper_sweep import differing_table, printed_numbers
+from frugal_lib.chapters.lora.paper_sweep import differing_table
 from frugal_lib.core.runs import read
 from frugal_lib.core.stats import Interval
+from frugal_lib.paper.confirmed import sweep_numbers
 from frugal_lib.paper.released import COMMITTED, sweep_run
 from frugal_lib.report import claim
 from frugal_lib.report.verdict import HIGHER, KEEPS, LOWER, worse_perhaps
@@ -91,9 +92,9 @@ def test_other_ranks_than_the_papers_have_lines_of_their_own(monkeypatch):
 
 def test_the_papers_tables_are_held_against_its_file(monkeypatch):
     found = results(monkeypatch, 3.0)
-    numbers = list(printed_numbers(found.paper))
+    numbers = list(sweep_numbers(found.paper))
     assert len(numbers) == 23 and sum(number.confirmed for number in numbers) == 16
-    losses = {number.place: number.in_file for number in numbers if number.column == "dev loss"}
+    losses = {number.place: number.in_file for number in numbers if number.what == "dev loss"}
     assert losses == pytest.approx({"Table 6, attention + MLP": 4.355, "Table 6, attention only": 4.170}, abs=5e-4)
     table = differing_table(found)
     assert set(table.index) == {
