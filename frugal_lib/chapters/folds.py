@@ -98,9 +98,10 @@ def base_runs(profile: Profile, base: str) -> list[Run]:
     return [replace(run, fold=fold) for fold in range(profile.folds.count)]
 
 
-def of_bases(profile: Profile) -> Iterator[str]:
-    """The bases of the cross-validation; none where the profile has none."""
-    yield from profile.folds.bases if profile.folds else ()
+def of_bases(profile: Profile, adapters: bool = False) -> Iterator[str]:
+    """The bases of the cross-validation, or of its adapters; none where the profile has none."""
+    bases = profile.folds.bases if profile.folds else {}
+    yield from (base for base, grid in bases.items() if grid.lora_learning_rates or not adapters)
 
 
 def best_full(profile: Profile, base: str, seed: int, sweep: Sweep) -> Run:

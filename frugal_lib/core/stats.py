@@ -35,7 +35,8 @@ class Interval:
 
     def p_value(self, bound: float = 0.0) -> float:
         """Two-sided p-value of the hypothesis that the true mean is `bound`."""
-        return float(2 * stats.t.sf(abs(self.mean - bound) / self.error, self.freedom))
+        away = abs(self.mean - bound)
+        return float(2 * stats.t.sf(away / self.error, self.freedom)) if self.error else float(away == 0)
 
 
 def t_interval(mean: float, variance: float, freedom: float, shape: tuple[int, int], level: float) -> Interval:

@@ -11,7 +11,7 @@ from frugal_lib.core.cross_validation import Differences, bootstrap_interval, de
 from frugal_lib.core.stats import Interval, mean_interval
 from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm
-from frugal_lib.report.cells import cell
+from frugal_lib.report.cells import cell, signed
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import loss_matrix
 from frugal_lib.report.verdict import KEEPS, MARGIN, OTHER_MARGINS, Rule, Verdict
@@ -111,12 +111,12 @@ def decide(contrast: Contrast, rule: Rule, base: str, name: str, paper: str) -> 
         return None
     difference, won = intervals[source]
     bound = rule.bound(won)
-    margin = f"; a match is at most {bound:+.4f}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
+    margin = f"; a match is at most {signed(bound, 4)}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
     return Verdict(
         "",
         base,
         paper,
-        f"{name}, {source}: {cell(difference, 4, '+')} {UNIT}" + margin.replace("-", "−") * (rule == KEEPS),
+        f"{name}, {source}: {cell(difference, 4, '+')} {UNIT}" + margin * (rule == KEEPS),
         rule.word(difference, won),
         f"{cell(difference, 4, '+')} bits",
         difference.p_value(bound),

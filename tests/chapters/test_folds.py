@@ -3,20 +3,20 @@
 import dataclasses
 
 import pytest
+from fakes.folds import profile
 from fakes.records import ENVIRONMENT
 
 from frugal_lib.chapters import folds, registry
 from frugal_lib.core import runs, select
 from frugal_lib.core.runs import Record
 from frugal_lib.data import folds as fold_data
-from frugal_lib.profiles import load_profile
 from frugal_lib.tasks import completion, stages
 from frugal_lib.tasks import registry as tasks
 
-MICRO = load_profile("micro")
+MICRO = profile()
 
 
-def planned(chapter, profile=MICRO, best_rate=1e-4):
+def planned(chapter, best_rate=1e-4):
     """The runs of a chapter's cross-validation where one rate has the lowest loss; in the order they are asked for."""
     asked = {}
 
@@ -25,7 +25,7 @@ def planned(chapter, profile=MICRO, best_rate=1e-4):
         asked.update(zip(wanted, found, strict=True))
         return found
 
-    registry.plan_of(chapter).fold_records(profile, 0, sweep)
+    registry.plan_of(chapter).fold_records(MICRO, 0, sweep)
     return list(asked)
 
 

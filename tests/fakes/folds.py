@@ -1,14 +1,37 @@
 """Records of a cross-validation that no run made."""
 
+import dataclasses
+
 import numpy as np
 
 from fakes.records import ENVIRONMENT
 from frugal_lib.chapters import registry
+from frugal_lib.chapters.synthetic.settings import StudentFolds
 from frugal_lib.core.runs import Record
 from frugal_lib.data import folds
-from frugal_lib.profiles import load_profile
+from frugal_lib.profiles import FoldGrid, Folds, load_profile
 
 TOKENS, CHARACTERS = 100, 400
+GRID = FoldGrid((5e-5, 1e-4, 3e-4), (3e-4, 1e-3), (4,), 16.0, 16, 12, 2)
+TEACHERS = ("flash-lite", "flash", "pro", "human")
+
+
+def profile():
+    """Profile micro with six folds of everything, at two seeds."""
+    micro = load_profile("micro")
+    formats = {
+        "fold_formats": ("bf16", "fp8", "int8-tensor", "int4-tensor", "nf4"),
+        "fold_checked_formats": ("int8-tensor",),
+    }
+    students = StudentFolds(TEACHERS, 5, 1160, {"micro": (232,), "nano": (232,)})
+    return dataclasses.replace(
+        micro,
+        folds=Folds(6, 2, 15, {"micro": GRID, "nano": GRID}),
+        quantization=dataclasses.replace(
+            micro.quantization, **formats, fold_qaft_formats=("int8-tensor", "int4-tensor")
+        ),
+        synthetic=dataclasses.replace(micro.synthetic, folds=students),
+    )
 
 
 def fake(run, loss, worse=0.0):
@@ -38,4 +61,4 @@ def made(chapter, loss_of, worse_of=lambda run: 0.0):
         return [fake(run, loss_of(run), worse_of(run)) for run in wanted]
 
     plans = (registry.plan_of(name) for name in ("baseline", chapter))
-    return [record for plan in plans for record in plan.fold_records(load_profile("micro"), 0, sweep)]
+    return [record for plan in plans for record in plan.fold_records(profile(), 0, sweep)]
