@@ -91,7 +91,7 @@ def sweep(
         loaded = load_profile(profile)
         folder = loaded.results_folder(results)
         settings = (chapter, loaded, folder, seed, device, workers, retry_failed)
-        records = registry.records_of(*settings) + registry.records_of(*settings, folded=True)
+        records = registry.records_of(*settings) + registry.folds_of(*settings)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:

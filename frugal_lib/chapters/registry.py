@@ -49,9 +49,8 @@ def records_of(
     device: str = "auto",
     workers: int | None = None,
     retry: bool = False,
-    folded: bool = False,
 ) -> list[Record]:
-    """The records of a chapter, or those of its cross-validation; those that are not there yet are computed.
+    """The records of a chapter; those that are not there yet are computed.
 
     Raises:
         ValueError: as `plan_of`.
@@ -60,8 +59,25 @@ def records_of(
     def sweep(wanted: list[Run]) -> list[Record]:
         return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
-    plan = plan_of(chapter)
-    return (plan.fold_records if folded else plan.records)(profile, seed, sweep)
+    return plan_of(chapter).records(profile, seed, sweep)
+
+
+def folds_of(
+    chapter: str,
+    profile: Profile,
+    results: Path,
+    seed: int = 0,
+    device: str = "auto",
+    workers: int | None = None,
+    retry: bool = False,
+) -> list[Record]:
+    """The records of a chapter's cross-validation and of chapter 1's, which it is compared with; as `records_of`."""
+
+    def sweep(wanted: list[Run]) -> list[Record]:
+        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
+
+    plans = (plan_of(name) for name in dict.fromkeys(("baseline", chapter)))
+    return [record for plan in plans for record in plan.fold_records(profile, seed, sweep)]
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:

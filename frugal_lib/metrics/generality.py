@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from peft import PeftModel
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -23,6 +22,7 @@ from frugal_lib.data import labelled, unrelated
 from frugal_lib.data.standins import Example
 from frugal_lib.metrics import grammar
 from frugal_lib.metrics.reference_models import window_nats
+from frugal_lib.models import bases
 from frugal_lib.models import heads as model_heads
 from frugal_lib.models.generate import stream_seed
 from frugal_lib.models.heads import LastToken
@@ -42,9 +42,8 @@ PROMPTS = {"quora": model_heads.prompt, "mrpc": statement_prompt}
 
 def reader(model: nn.Module, tokenizer) -> LastToken:
     """The model as one that answers with " no" or " yes"."""
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    answers = [tokenizer.encode(word)[0] for word in model_heads.ANSWERS]
-    return LastToken(base.transformer, base.lm_head, 0.0, answers).eval()
+    answers = [bases.inside_text(tokenizer, word)[0] for word in model_heads.ANSWERS]
+    return model_heads.with_own_head(model, 0.0, answers)
 
 
 def features(model: LastToken, tokenizer, prompts: Sequence[str]) -> torch.Tensor:
@@ -58,7 +57,7 @@ def features(model: LastToken, tokenizer, prompts: Sequence[str]) -> torch.Tenso
 def yes_bias(model: LastToken, hidden: torch.Tensor) -> np.ndarray:
     """How much likelier "yes" is than "no" behind each hidden state, in nats: [prompts]."""
     dtype = model.head.weight.dtype
-    scores = model.head(hidden.to(model.device, dtype))[:, model.answers].double().cpu().numpy()
+    scores = model.scores(hidden.to(model.device, dtype))[:, model.answers].double().cpu().numpy()
     return scores[:, 1] - scores[:, 0]
 
 
@@ -114,7 +113,7 @@ def text_rows(model: nn.Module, tokenizer, genre: str, texts: dict[str, str]) ->
     """One row a text: its negative log-likelihood in nats, and its characters."""
     rows = []
     for name, text in texts.items():
-        ids = np.array([tokenizer.eos_token_id, *tokenizer.encode(text), tokenizer.eos_token_id])
+        ids = np.array(bases.between_texts(tokenizer, text))
         nats = float(window_nats(model, ids).sum())
         rows.append({"kind": "text", "genre": genre, "id": name, "nll": nats, "characters": len(text)})
     return rows

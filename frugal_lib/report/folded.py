@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from frugal_lib.core import select
+from frugal_lib.core.cross_validation import Differences, detectable, fold_interval
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import ratio_values
 from frugal_lib.data import folds
+from frugal_lib.report.cells import NONE, cell
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,36 @@ def difference(one: FoldArm, other: FoldArm, unit: str) -> np.ndarray:
         seeds = min(len(first), len(second))
         first, second = first[:seeds], second[:seeds]
     return first - second
+
+
+def find(arms: Iterable[FoldArm], base: str, method: str, **fields) -> FoldArm | None:
+    """The arm of a base and method, in FP32, without a teacher and read in epochs unless `fields` say otherwise."""
+    wanted = {"base": base, "method": method, "format": "fp32", "teacher": "", "passes": 0} | fields
+    return next((arm for arm in arms if all(getattr(arm.run, name) == value for name, value in wanted.items())), None)
+
+
+def cross_validation_table(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> pd.DataFrame:
+    """`fold_table` of every base that was fully fine-tuned; `name` says in words what an arm is."""
+    parts = {}
+    for base in dict.fromkeys(arm.run.base for arm in arms):
+        if full := find(arms, base, "full"):
+            mine = {name(arm.run): arm for arm in arms if arm.run.base == base}
+            parts[base] = fold_table(mine, full).reset_index()
+    return pd.concat(parts, names=["base"]).droplevel(1) if parts else pd.DataFrame()
+
+
+def fold_table(arms: Mapping[str, FoldArm], full: FoldArm) -> pd.DataFrame:
+    """Every arm by its name: loss on all sonnets, each held out once, and its difference from full fine-tuning.
+
+    The last columns say from how many models, and which true difference they detect four times in five.
+    """
+    lines = []
+    for name, arm in arms.items():
+        line = {"model": name, "nats per token": f"{arm.losses('tokens').mean():.3f}"}
+        found = {unit: Differences(difference(arm, full, unit), arm.fold_of) for unit in ("tokens", "characters")}
+        if arm is not full:
+            line["minus full, nats per token"] = cell(fold_interval(found["tokens"]), 4, "+")
+            line["minus full, bits per character"] = cell(fold_interval(found["characters"]), 4, "+")
+            line["detectable, nats per token"] = f"{detectable(found['tokens']):.4f}"
+        lines.append(line | {"models": len(arm.records)})
+    return pd.DataFrame(lines).fillna(NONE).set_index("model")

@@ -77,6 +77,9 @@ FAKES = {
 }
 
 
+NO_FOLDS = dict.fromkeys(("lora", "quantization", "synthetic"), ())  # a profile without cross-validation
+
+
 def made_of_all_chapters(change=lambda record: record):
     """The records of all chapters, each changed by a test."""
     profile = load_profile("micro")

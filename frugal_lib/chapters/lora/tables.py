@@ -10,7 +10,7 @@ import pandas as pd
 
 from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, overfit
 from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor, step_name
-from frugal_lib.core.runs import Record
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.models import adapt
 from frugal_lib.paper import published
@@ -216,3 +216,9 @@ def profile_table(records: Sequence[Record]) -> pd.DataFrame:
         for row in record.examples
     ]
     return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+
+
+def arm_name(run: Run) -> str:
+    """A way of fine-tuning in words."""
+    where = ", attention only" if run.modules == adapt.ATTENTION else ""
+    return {"base": "not fine-tuned", "full": "full fine-tuning"}.get(run.method, f"LoRA, rank {run.rank}{where}")

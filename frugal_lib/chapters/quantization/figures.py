@@ -174,7 +174,8 @@ def generality_chart(found: QuantizationResults) -> Figure:
                     axes.plot([worse.low, worse.high], [y, y], color=colour, lw=1.6)
                     axes.plot(worse.mean, y, "o", color=colour, ms=5, ls="", label=base)
             axes.axvline(0, color="black", lw=1)
-            axes.axvspan(-measure.margin, measure.margin, color=FLOOR, alpha=0.12, lw=0)
+            margins = [measure.margin(found.untuned(base), found.won(base)) for base in found.bases]
+            axes.axvspan(-max(margins), max(margins), color=FLOOR, alpha=0.12, lw=0)
             axes.set_title(
                 measure.name.replace(", ", ",\n").replace("unrelated ", "unrelated\n"), loc="left", fontsize=9
             )

@@ -117,7 +117,7 @@ def fold_arms(profile: Profile, base: str, seed: int, sweep: Sweep) -> list[Run]
 def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Chapter 3 in cross-validation, beside chapter 1's runs; the formats are made of each fold's tuned model."""
     runs: list[Run] = []
-    for base in folds.of_bases(profile):
+    for base in folds.of_bases(profile) if profile.quantization.fold_formats else ():
         sweep(folds.everywhere(profile, folds.best_full(profile, base, seed, sweep), seed))  # whose weights are kept
         arms = fold_arms(profile, base, seed, sweep)
         runs += [run for arm in arms for run in folds.everywhere(profile, arm, seed)]
