@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import mean
 
 import numpy as np
 
-from frugal_lib.core.stats import Interval, mean_interval, sign_flip_p
+from frugal_lib.core.stats import Interval, mean_interval, needed_items, sign_flip_p
 from frugal_lib.models import adapt
 from frugal_lib.paper import published
 from frugal_lib.paper.released import ReleasedRun
@@ -131,6 +132,19 @@ def difference(rows: Sequence[dict], one: str, other: str, without: Collection[i
     found = scores(rows)
     values = [score - found[other][i] for i, score in found[one].items() if i not in without]
     return Difference(mean_interval(np.array(values)), sign_flip_p(values))
+
+
+def needed_range(rows: Sequence[dict], effect: float, models: Collection[str]) -> tuple[int, int]:
+    """How many sonnets detect a difference of `effect` chrF in four of five cases: the fewest and the most.
+
+    The spread of the paired differences is taken of each pair of the released `models` in turn.
+    """
+    found = scores(rows)
+    counts = []
+    for one, other in combinations(models, 2):
+        values = [score - found[other][i] for i, score in found[one].items()]
+        counts.append(needed_items(effect, float(np.std(values, ddof=1))))
+    return min(counts), max(counts)
 
 
 def format_losses(rows: Sequence[dict], checkpoint: str) -> dict[str, float]:
