@@ -82,7 +82,7 @@ def sweep(
     results: Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")] = None,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed runs again.")] = False,
 ) -> None:
-    """Compute the runs of a chapter that have no record yet; goes on where it was stopped."""
+    """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
     from frugal_lib.core.fetch import DataError
     from frugal_lib.profiles import ProfileError, load_profile
@@ -90,7 +90,8 @@ def sweep(
     try:
         loaded = load_profile(profile)
         folder = loaded.results_folder(results)
-        records = registry.records_of(chapter, loaded, folder, seed, device, workers, retry_failed)
+        settings = (chapter, loaded, folder, seed, device, workers, retry_failed)
+        records = registry.records_of(*settings) + registry.folds_of(*settings)
     except (ProfileError, DataError, ValueError) as error:
         raise fail(error) from None
     except KeyboardInterrupt:
@@ -177,6 +178,26 @@ def yardsticks(
             f"{reference_models.ratio(reference_models.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
         )
         typer.echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets}")
+
+
+@app.command()
+def poems(
+    corpus: Annotated[Path, typer.Argument(help="The folder of text that the embedded models were trained on.")],
+) -> None:
+    """Count the lines of the other poets' sonnets that the embedded models have read."""
+    from frugal_lib.core import fetch
+    from frugal_lib.core.fetch import DataError
+    from frugal_lib.data import corpus as texts
+    from frugal_lib.teachers import by_name
+
+    try:
+        works = {name: text for name, text in texts.read_works(corpus).items() if not texts.is_held_out(name)}
+        lines = texts.lines_read(by_name.everything("human"), works.values())
+        found = {"digest": fetch.digest(by_name.digest_parts("human")), "lines": lines}
+    except (DataError, OSError) as error:
+        raise fail(error) from None
+    by_name.READ.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
+    typer.echo(f"{len(lines)} poems; {lines.count(0)} of them have no line in {len(works)} works.")
 
 
 @app.command()

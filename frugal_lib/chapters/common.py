@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from frugal_lib.core import fetch
@@ -89,17 +90,20 @@ def on_public_domain(run: Run) -> Run:
     return replace(run, edition="public-domain", data_digest=sonnets.digest("public-domain"))
 
 
-def with_spot_check(profile: Profile, twin: Run, **cut) -> list[Run]:
+def with_spot_check(profile: Profile, runs: Sequence[Run], twin_of: Callable[[Sequence[Run]], Run], **cut) -> list[Run]:
     """What a chapter on the paper's files has besides: one of its runs on what every machine has, whole and cut short.
 
     The short one, of a few sonnets and with `cut` in place of the run's own fields, is the spot check of a
     build: seconds, wherever it is. The long one is there for those who want to compare a run as it is.
     """
     few = {"train_limit": 16, "held_out_limit": 3, "samples": 1}
-    return [twin, replace(twin, **few, **cut)] if profile.edition == "folger" else []
+    if profile.edition != "folger" or not runs:
+        return []
+    twin = twin_of(runs)
+    return [twin, replace(twin, **few, **cut)]
 
 
-CLEAN, STRICT = "clean", "strict"
+CLEAN, FREE, STRICT = "clean", "free", "strict"
 
 
 def taught(run: Run, teacher: str, **more) -> Run:

@@ -20,6 +20,9 @@ class Plan(Protocol):
     def records(self, profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
         """The records the chapter consists of; `sweep` gives those of the runs it asks for."""
 
+    def fold_records(self, profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+        """The records of its cross-validation over all sonnets; none where the profile has none."""
+
     def spot_run(self, runs: Sequence[Run]) -> Run:
         """Which of its runs stands for the kind of its spot check."""
 
@@ -57,6 +60,24 @@ def records_of(
         return runs.sweep(wanted, registry.compute, results, device, workers, retry)
 
     return plan_of(chapter).records(profile, seed, sweep)
+
+
+def folds_of(
+    chapter: str,
+    profile: Profile,
+    results: Path,
+    seed: int = 0,
+    device: str = "auto",
+    workers: int | None = None,
+    retry: bool = False,
+) -> list[Record]:
+    """The records of a chapter's cross-validation and of chapter 1's, which it is compared with; as `records_of`."""
+
+    def sweep(wanted: list[Run]) -> list[Record]:
+        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
+
+    plans = (plan_of(name) for name in dict.fromkeys(("baseline", chapter)))
+    return [record for plan in plans for record in plan.fold_records(profile, seed, sweep)]
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:

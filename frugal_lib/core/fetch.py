@@ -63,15 +63,18 @@ def cache_dir() -> Path:
 
 
 def released_file(name: str, sha256: str, commit: str = COMMIT) -> Path:
-    """A file of the paper's repository at some commit, from `FRUGAL_DATA_DIR` or downloaded once.
+    """A file of the paper's repository at some commit; see `pinned_file`."""
+    return pinned_file(f"cs224n_gpt/{name}", f"{REPOSITORY}/{commit}/{name}", sha256)
+
+
+def pinned_file(path: str, url: str, sha256: str) -> Path:
+    """A file with a pinned SHA-256: at `path` below `FRUGAL_DATA_DIR` where that is set, else downloaded once.
 
     Raises:
-        DataError: neither way gives the file with that SHA-256.
+        DataError: the way that was taken does not give the file with that SHA-256.
     """
     folder = data_dir()
-    if folder:
-        return verified(folder / "cs224n_gpt" / name, sha256)
-    return download(f"{REPOSITORY}/{commit}/{name}", sha256)
+    return verified(folder / path, sha256) if folder else download(url, sha256)
 
 
 def download(url: str, sha256: str | None, blob: str | None = None) -> Path:
@@ -80,10 +83,9 @@ def download(url: str, sha256: str | None, blob: str | None = None) -> Path:
     Args:
         blob: git's name of the content, where that is known in place of the SHA-256.
     """
-    name = f"{COMMIT[:8]}-{Path(url).name}"
     loader = pooch.HTTPDownloader(timeout=10)
-    try:
-        path = Path(pooch.retrieve(url, sha256, fname=name, path=cache_dir(), downloader=loader))
+    try:  # kept under a name made of the whole URL: files of different folders have the same name
+        path = Path(pooch.retrieve(url, sha256, path=cache_dir(), downloader=loader))
         if blob and git_blob(path) != blob:
             path.unlink()
             raise ValueError("another blob")

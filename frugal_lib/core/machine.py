@@ -79,7 +79,7 @@ def keep_memory() -> None:
     m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # from malloc.h
     with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 2**28)):
+        for option, value in ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 2**26)):
             mallopt(option, value)
 
 

@@ -64,6 +64,11 @@ class Run:
     max_steps: int = 0
     keep: str = "best"
     doses: str = ""
+    folds: int = 0
+    fold: int = 0
+    minimal_pairs: int = 0
+    passes: int = 0
+    exposure: int = 0
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -83,16 +88,17 @@ class Run:
     def path(self) -> str:
         """Where its record lies below a results folder: readable settings first, then the key.
 
-        Chapter 1 has one base, later ones name theirs.
+        Chapter 1 has one base on the paper's split, all others are named.
         """
-        base = f"-{self.base}" if self.base and self.chapter != "baseline" else ""
+        base = f"-{self.base}" if self.base and (self.chapter != "baseline" or self.folds) else ""
         adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
         format = "" if self.format == "fp32" else f"-{self.format}"
         taught = f"-{self.teacher}" + f"{self.items:04d}" * (self.items > 0) if self.teacher else ""
         taught += f"-{self.selection}" if self.selection else ""
         taught += "" if self.keep == "best" else f"-{self.keep}"
         taught += f"-{self.doses.replace('+', '-')}" if self.doses else ""
-        rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-" if self.learning_rate else ""
+        fold = f"f{self.fold}of{self.folds}-" if self.folds else ""
+        rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-{fold}" if self.learning_rate else fold
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
         name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}{rate}s{self.seed}-{self.key}.json"
         return f"{self.chapter}/{name}"

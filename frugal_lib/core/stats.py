@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, special, stats
@@ -11,16 +12,38 @@ from scipy import optimize, special, stats
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its confidence interval, and how many seeds and items it rests on."""
+    """An estimate with its confidence interval, and how many seeds and items it rests on.
+
+    `error` is the standard error, `freedom` the degrees of freedom of its t distribution, where it has them.
+    """
 
     mean: float
     low: float
     high: float
     seeds: int
     items: int
+    error: float = math.nan
+    freedom: float = math.nan
 
     def __str__(self) -> str:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    @property
+    def reversed(self) -> Interval:
+        """The same of the second minus the first."""
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
+
+    def p_value(self, bound: float = 0.0) -> float:
+        """Two-sided p-value of the hypothesis that the true mean is `bound`."""
+        away = abs(self.mean - bound)
+        return float(2 * stats.t.sf(away / self.error, self.freedom)) if self.error else float(away == 0)
+
+
+def t_interval(mean: float, variance: float, freedom: float, shape: tuple[int, int], level: float) -> Interval:
+    """The interval about a mean whose own variance is `variance`; `shape` counts seeds and items."""
+    error = float(np.sqrt(variance))
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
+    return Interval(mean, mean - half, mean + half, *shape, error, float(freedom))
 
 
 def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
@@ -53,8 +76,7 @@ def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     variance, freedom = by_item, items - 1
     if seeds > 1:
         variance, freedom = crossed_variance(values, by_item)
-    half = stats.t.ppf(0.5 + level / 2, freedom) * np.sqrt(variance / values.size)
-    return Interval(mean, float(mean - half), float(mean + half), seeds, items)
+    return t_interval(mean, variance / values.size, freedom, (seeds, items), level)
 
 
 def crossed_variance(values: np.ndarray, by_item: float) -> tuple[float, float]:
@@ -131,13 +153,17 @@ def detectable_difference(spread: float, items: int, level: float = 0.05, power:
     """
     if items < 2:
         raise ValueError("a paired test needs at least two items.")
-    freedom = items - 1
+    return spread / np.sqrt(items) * detectable_errors(items - 1, level, power)
+
+
+def detectable_errors(freedom: float, level: float = 0.05, power: float = 0.8) -> float:
+    """How many standard errors a true difference has that a t-test finds with a chance of `power`."""
     threshold = stats.t.ppf(1 - level / 2, freedom)
 
     def lack(effect: float) -> float:  # finding the wrong sign is too rare to count
         return stats.nct.sf(threshold, freedom, effect) - power
 
-    return spread * optimize.brentq(lack, 0, 3 * threshold + 3) / np.sqrt(items)
+    return optimize.brentq(lack, 0, 3 * threshold + 3)
 
 
 def expected_best(values: Sequence[float], trials: int) -> float:

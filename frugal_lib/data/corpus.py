@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from frugal_lib.core.fetch import read_text
-from frugal_lib.data.overlap import Targets
+from frugal_lib.data.overlap import SHORTEST, Targets, folded
 from frugal_lib.data.sonnets import available_edition, load_sonnets, public_domain
 
 END = "<|endoftext|>"
@@ -84,6 +84,14 @@ def check_decontaminated(works: dict[str, str]) -> dict[str, int]:
         raise ValueError(f"{names}: shares text with the sonnets that models are tested on; take it out.")
     counts = {"sonnet_lines": len(index.lines), "sonnet_ngrams": len(index.runs), "works": len(works)}
     return counts | {"lines_found": 0, "ngrams_found": 0}
+
+
+def lines_read(poems: Sequence[str], works: Iterable[str]) -> list[int]:
+    """How many lines of each poem stand, word for word, in a work; lines of fewer than four words are anyone's."""
+    lines = [[line for line in map(folded, poem.splitlines()) if len(line) >= SHORTEST] for poem in poems]
+    wanted = {line for poem in lines for line in poem}
+    found = {line for work in works for line in map(folded, work.splitlines()) if line in wanted}
+    return [sum(line in found for line in poem) for poem in lines]
 
 
 def is_held_out(name: str, one_in: int = 30) -> bool:

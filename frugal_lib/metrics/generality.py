@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from peft import PeftModel
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -21,7 +20,9 @@ from torch import nn
 from frugal_lib.core.runs import Run
 from frugal_lib.data import labelled, unrelated
 from frugal_lib.data.standins import Example
+from frugal_lib.metrics import grammar
 from frugal_lib.metrics.reference_models import window_nats
+from frugal_lib.models import bases
 from frugal_lib.models import heads as model_heads
 from frugal_lib.models.generate import stream_seed
 from frugal_lib.models.heads import LastToken
@@ -41,9 +42,8 @@ PROMPTS = {"quora": model_heads.prompt, "mrpc": statement_prompt}
 
 def reader(model: nn.Module, tokenizer) -> LastToken:
     """The model as one that answers with " no" or " yes"."""
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    answers = [tokenizer.encode(word)[0] for word in model_heads.ANSWERS]
-    return LastToken(base.transformer, base.lm_head, 0.0, answers).eval()
+    answers = [bases.inside_text(tokenizer, word)[0] for word in model_heads.ANSWERS]
+    return model_heads.with_own_head(model, 0.0, answers)
 
 
 def features(model: LastToken, tokenizer, prompts: Sequence[str]) -> torch.Tensor:
@@ -57,7 +57,7 @@ def features(model: LastToken, tokenizer, prompts: Sequence[str]) -> torch.Tenso
 def yes_bias(model: LastToken, hidden: torch.Tensor) -> np.ndarray:
     """How much likelier "yes" is than "no" behind each hidden state, in nats: [prompts]."""
     dtype = model.head.weight.dtype
-    scores = model.head(hidden.to(model.device, dtype))[:, model.answers].double().cpu().numpy()
+    scores = model.scores(hidden.to(model.device, dtype))[:, model.answers].double().cpu().numpy()
     return scores[:, 1] - scores[:, 0]
 
 
@@ -113,7 +113,7 @@ def text_rows(model: nn.Module, tokenizer, genre: str, texts: dict[str, str]) ->
     """One row a text: its negative log-likelihood in nats, and its characters."""
     rows = []
     for name, text in texts.items():
-        ids = np.array([tokenizer.eos_token_id, *tokenizer.encode(text), tokenizer.eos_token_id])
+        ids = np.array(bases.between_texts(tokenizer, text))
         nats = float(window_nats(model, ids).sum())
         rows.append({"kind": "text", "genre": genre, "id": name, "nll": nats, "characters": len(text)})
     return rows
@@ -127,6 +127,7 @@ def metrics_of(rows: Sequence[dict]) -> dict[str, float]:
         found[f"{row['task']}_cloze_auroc"] = float(roc_auc_score(labels, cloze))
         found[f"{row['task']}_cloze_balanced_accuracy"] = float(balanced_accuracy_score(labels, cloze > 0))
         found[f"{row['task']}_probe_auroc"] = float(roc_auc_score(labels, row["probe"]))
+    found |= grammar.metrics_of(rows)
     for genre in ("prose", "verse"):
         texts = [row for row in rows if row.get("genre") == genre]
         nats, characters = (sum(row[key] for row in texts) for key in ("nll", "characters"))
@@ -135,9 +136,13 @@ def metrics_of(rows: Sequence[dict]) -> dict[str, float]:
 
 
 def measure(model: nn.Module, tokenizer, run: Run) -> list[dict]:
-    """All checks of one model, which stays as it is: a row for each set of `run.pair_sets`, and one for each text."""
+    """All checks of one model, which stays as it is: rows for each set of `run.pair_sets`, and one for each text."""
     model.eval()
-    asked = reader(model, tokenizer)
-    rows = [pair_row(asked, tokenizer, run, *name.split("/")) for name in run.pair_sets.split()]
+    rows, asked = [], reader(model, tokenizer) if run.pairs else None
+    for task, edition in (name.split("/") for name in run.pair_sets.split()):
+        if task == grammar.TASK:
+            rows += grammar.rows(model, tokenizer, edition, run.minimal_pairs)
+        else:
+            rows.append(pair_row(asked, tokenizer, run, task, edition))
     texts = {"prose": unrelated.prose(), "verse": unrelated.verse()}
     return rows + [row for genre, found in texts.items() for row in text_rows(model, tokenizer, genre, found)]

@@ -9,7 +9,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from frugal_lib.data.sonnets import Sonnet
-from frugal_lib.models.batches import padded
+from frugal_lib.models.batches import padded, rows_at_once
+from frugal_lib.models.families import vocabulary
 
 IGNORED = -100  # the label of a token that counts in no loss
 
@@ -18,14 +19,23 @@ def language_examples(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, 
     """Texts as token ids and labels, each closed by the end-of-text token.
 
     Args:
-        given: where set, the opening of each text that is read but not scored (no loss).
+        given: where set, the opening of each text that is read but not scored (no loss). A token that
+            reaches from the opening into what follows is scored, so that no character of that goes free.
     """
     examples = []
     for i, text in enumerate(texts):
         ids = [*tokenizer.encode(text), tokenizer.eos_token_id]
-        unscored = len(tokenizer.encode(given[i])) if given else 0
+        unscored = tokens_within(tokenizer, text, given[i]) if given else 0
         examples.append({"input_ids": ids, "labels": [IGNORED] * unscored + ids[unscored:]})
     return examples
+
+
+def tokens_within(tokenizer: PreTrainedTokenizerBase, text: str, opening: str) -> int:
+    """How many tokens of `text` end with or before its `opening`, by their places in the text."""
+    if not text.startswith(opening):
+        raise ValueError(f"the text does not begin with {opening!r}.")
+    places = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    return next((i for i, (_, end) in enumerate(places) if end > len(opening)), len(places))
 
 
 def collate(examples: Sequence[dict], pad_id: int) -> dict[str, torch.Tensor]:
@@ -41,14 +51,17 @@ def example_losses(model: PreTrainedModel, examples: Sequence[dict], batch_size:
     was_training = model.training
     model.eval()
     losses = []
+    longest = max((len(example["input_ids"]) for example in examples), default=1)
+    batch_size = rows_at_once(batch_size, longest, vocabulary(model.config))
     for start in range(0, len(examples), batch_size):
         batch = collate(examples[start : start + batch_size], pad_id=0)
         labels = batch.pop("labels")[:, 1:].to(model.device)
         logits = model(**{key: value.to(model.device) for key, value in batch.items()}).logits[:, :-1]
-        nll = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2).double(), labels, ignore_index=IGNORED, reduction="none"
-        )
-        losses += zip(nll.sum(dim=1).tolist(), (labels != IGNORED).sum(dim=1).tolist(), strict=True)
+        for row, wanted in zip(logits.split(1), labels.split(1), strict=True):  # one by one: FP64 takes twice the room
+            nll = torch.nn.functional.cross_entropy(
+                row.transpose(1, 2).double(), wanted, ignore_index=IGNORED, reduction="none"
+            )
+            losses.append((nll.sum().item(), int((wanted != IGNORED).sum())))
     model.train(was_training)
     return losses
 

@@ -15,28 +15,33 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from frugal_lib.core.machine import Meter, keep_memory
 from frugal_lib.data.corpus import Corpus, load_corpus
 from frugal_lib.data.sonnets import Sonnet, available_edition, load_sonnets
 from frugal_lib.metrics.likelihood import IGNORED, language_examples
 from frugal_lib.models import bases as model_bases
+from frugal_lib.models import families
+from frugal_lib.models.batches import rows_at_once
 from frugal_lib.models.kneser_ney import KneserNey
 
 FILE = model_bases.ASSETS / "yardsticks.json"
 ORDERS = (3, 4, 5)
 BASES = ("micro", "nano")
+WINDOW = 1024  # tokens, GPT-2's context; the time that attention takes grows with it
 Nats = Callable[[np.ndarray], np.ndarray]  # token ids [n] → nats of ids[1:], each given those before it
 
 
 @torch.no_grad()
-def window_nats(model: GPT2LMHeadModel, ids: np.ndarray, batch_size: int = 8) -> np.ndarray:
+def window_nats(model: PreTrainedModel, ids: np.ndarray, batch_size: int = 8) -> np.ndarray:
     """Negative log-likelihood of `ids[1:]`, float64 [n - 1], in windows that overlap by half.
 
-    Every token but those of the first window is read with at least half a context before it.
+    A window is the model's context, or `WINDOW` tokens where that is shorter. Every token but those
+    of the first window is read with at least half a window before it.
     """
-    size = model.config.n_positions
+    size = min(families.context_length(model.config), WINDOW)
+    batch_size = rows_at_once(batch_size, size, families.vocabulary(model.config))
     ids = torch.from_numpy(np.asarray(ids).astype(np.int64))
     starts = range(0, max(1, len(ids) - 1 - size // 2), size // 2)
     windows = [ids[start : start + size + 1] for start in starts]

@@ -11,12 +11,12 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
 from frugal_lib.core.runs import Run
-from frugal_lib.models import formats
+from frugal_lib.models import families, formats
 
 # Which linear layers get an adapter, as what PEFT matches against their full names.
 MODULES = {
-    "attention-mlp": r".*\.(attn\.(c_attn\.[qkv]_proj|c_proj)|mlp\.(c_fc|c_proj))",
-    "attention": r".*\.attn\.(c_attn\.[qkv]_proj|c_proj)",
+    "attention-mlp": rf".*\.({families.ROLES['attention']}|{families.ROLES['mlp']})",
+    "attention": rf".*\.{families.ROLES['attention']}",
 }
 
 

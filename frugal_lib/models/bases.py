@@ -1,4 +1,4 @@
-"""The base models, as GPT-2 of Hugging Face with plain linear layers."""
+"""The base models: causal language models of Hugging Face, with plain linear layers throughout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    GPT2LMHeadModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
+
+from frugal_lib.models import families, smollm2
 
 disable_progress_bar()  # a bar per loaded model is noise in a sweep and in a page
 
@@ -22,6 +33,7 @@ HUB_REVISIONS = {
 }
 # GPT-2's activation in one operation instead of eight: the same function, and a step takes 0.7 of the time.
 FUSED_GELU = "gelu_pytorch_tanh"
+DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop", "attention_dropout")  # all of them GPT-2's but the last
 
 
 def embedded_bases() -> list[str]:
@@ -31,15 +43,17 @@ def embedded_bases() -> list[str]:
 
 def check_base(base: str) -> None:
     """Raise a `ValueError` of one sentence for a base nobody knows."""
-    known = [*embedded_bases(), *HUB_REVISIONS]
+    known = [*embedded_bases(), smollm2.NAME, *HUB_REVISIONS]
     if base not in known:
         raise ValueError(f"base {base!r} is unknown; choose one of {', '.join(known)}.")
 
 
 @lru_cache
 def base_digest(base: str) -> str:
-    """Twelve hex digits that name a base: of its weights and tokenizer, or its pinned hub revision."""
+    """Twelve hex digits that name a base: of its weights and tokenizer, its package, or its pinned hub revision."""
     check_base(base)
+    if base == smollm2.NAME:
+        return smollm2.DIGEST
     if base in HUB_REVISIONS:
         return HUB_REVISIONS[base][:12]
     files = [ASSETS / base / name for name in ("model.safetensors", "tokenizer.json", "config.json")]
@@ -47,33 +61,88 @@ def base_digest(base: str) -> str:
 
 
 def source(base: str) -> dict[str, str]:
-    """What `from_pretrained` needs to find `base`: a folder of ours, or a pinned hub revision."""
+    """What `from_pretrained` needs to find `base`: a folder, or a pinned hub revision.
+
+    Raises:
+        DataError: the base comes out of a package, and no index has it.
+    """
     check_base(base)
     if base in HUB_REVISIONS:
         return {"pretrained_model_name_or_path": base, "revision": HUB_REVISIONS[base]}
-    return {"pretrained_model_name_or_path": str(ASSETS / base)}
+    folder = smollm2.folder() if base == smollm2.NAME else ASSETS / base
+    return {"pretrained_model_name_or_path": str(folder)}
 
 
 def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of `base`; padding goes on the left, with the end-of-text token."""
+    """The tokenizer of `base`; padding goes on the left, with the end-of-text token.
+
+    What pads is masked and has no label of its own, so that the end of a text still counts in the loss. A token
+    that the tokenizer itself puts before a text (Gemma's) stays: such a model reads badly without it.
+    """
     tokenizer = AutoTokenizer.from_pretrained(**source(base), padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
+def between_texts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text as training has it: closed by the end-of-text token, which stands before it too.
+
+    Where the tokenizer puts a token of its own before a text, that is its beginning.
+    """
+    start = [] if tokenizer.encode("") else [tokenizer.eos_token_id]
+    return [*start, *tokenizer.encode(text), tokenizer.eos_token_id]
+
+
+def inside_text(tokenizer: PreTrainedTokenizerBase, words: str) -> list[int]:
+    """Token ids of words from the middle of a text: nothing is put before them."""
+    return tokenizer.encode(words, add_special_tokens=False)
+
+
 def context_length(base: str) -> int:
     """How many tokens `base` can read at once."""
-    return AutoConfig.from_pretrained(**source(base)).n_positions
+    if base == smollm2.NAME:
+        return smollm2.CONTEXT
+    return families.context_length(AutoConfig.from_pretrained(**source(base)))
 
 
-def load_model(base: str, dropout: float = 0.1) -> GPT2LMHeadModel:
-    """`base` in FP32 with linear layers, in evaluation mode; `dropout` acts in training only."""
-    settings = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout)
-    settings["activation_function"] = FUSED_GELU
-    model = GPT2LMHeadModel.from_pretrained(**source(base), dtype=torch.float32, **settings)
+def load_model(base: str, dropout: float = 0.1) -> PreTrainedModel:
+    """`base` in FP32 with linear layers, in evaluation mode; `dropout` acts in training only.
+
+    Raises:
+        ValueError: nobody knows the base, or its blocks are not as in a family that we know.
+    """
+    where = source(base)
+    config = configured(AutoConfig.from_pretrained(**where), dropout)
+    return prepared(AutoModelForCausalLM.from_pretrained(**where, config=config, dtype=torch.float32))
+
+
+def configured(config: PreTrainedConfig, dropout: float) -> PreTrainedConfig:
+    """A configuration with that dropout wherever its family has one (Llama's: of attention only); changed in place."""
+    for name in DROPOUTS:
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    if config.model_type == "gpt2":
+        config.activation_function = FUSED_GELU
+    return config
+
+
+def prepared(model: PreTrainedModel) -> PreTrainedModel:
+    """A model of any family as the rest of the library wants it; changed in place.
+
+    Its habits of writing (a penalty, a temperature) are left out: how a token is chosen is `generate`'s to say.
+    """
     model.loss_type = "ForCausalLM"  # what transformers falls back to, with a warning
-    model.generation_config.pad_token_id = model.config.eos_token_id
-    return linearize(model).eval()
+    written = model.generation_config
+    ends = written.eos_token_id if written.eos_token_id is not None else model.config.eos_token_id
+    model.generation_config = GenerationConfig(
+        bos_token_id=written.bos_token_id,
+        eos_token_id=ends,
+        pad_token_id=ends[0] if isinstance(ends, list) else ends,
+    )
+    if model.config.model_type == "gpt2":
+        linearize(model)
+    families.check_family(model)
+    return model.eval()
 
 
 class SplitProjection(nn.Module):

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 
 from frugal_lib.core.machine import Unsupported
+from frugal_lib.models.families import block_layers, in_blocks
 
 BLOCK = 64  # weights that share a scale where a format is by block
 GROUPS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -104,24 +105,11 @@ class IntegerLinear(nn.Module):
         return nn.functional.linear(hidden, self.weight, self.bias)
 
 
-def block_layers(model: GPT2LMHeadModel) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
-    """Every linear layer of the blocks with its parent and name: six a block, and not the tied output layer."""
-    for parent in model.transformer.h.modules():
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Linear):
-                yield parent, name, layer
-
-
-def replace_layers(model: GPT2LMHeadModel, make: Callable[[nn.Linear], nn.Module]) -> GPT2LMHeadModel:
+def replace_layers(model: PreTrainedModel, make: Callable[[nn.Linear], nn.Module]) -> PreTrainedModel:
     """Put `make(layer)` in the place of every layer of the blocks; changed in place."""
     for parent, name, layer in list(block_layers(model)):
         setattr(parent, name, make(layer))
     return model
-
-
-def in_blocks(module: nn.Module, name: str) -> bool:
-    """Whether a module is what torchao is to change: a linear layer of a block."""
-    return isinstance(module, nn.Linear) and ".h." in name
 
 
 def bitsandbytes_layer(layer: nn.Linear, format: str, device: str) -> nn.Module:
@@ -147,7 +135,17 @@ def bitsandbytes_layer(layer: nn.Linear, format: str, device: str) -> nn.Module:
     return new.to(device)
 
 
-def with_torchao(model: GPT2LMHeadModel, format: str) -> GPT2LMHeadModel:
+def cast(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    """All weights in another type; what is computed from the configuration (the angles of positions) stays FP32."""
+    computed = {name: buffer for name, buffer in model.named_buffers() if name not in model.state_dict()}
+    model.to(dtype)
+    for name, buffer in computed.items():
+        parent, _, last = name.rpartition(".")
+        setattr(model.get_submodule(parent), last, buffer.to(model.device))
+    return model
+
+
+def with_torchao(model: PreTrainedModel, format: str) -> PreTrainedModel:
     """The blocks as torchao stores them; changed in place."""
     from torchao import quantization as ao
 
@@ -157,7 +155,7 @@ def with_torchao(model: GPT2LMHeadModel, format: str) -> GPT2LMHeadModel:
         "int4-torchao": ao.Int4WeightOnlyConfig,
     }
     if format == "int4-torchao":
-        model = model.to(torch.bfloat16)  # what its kernel multiplies
+        model = cast(model, torch.bfloat16)  # what its kernel multiplies
     try:
         ao.quantize_(model, configs[format](), filter_fn=in_blocks)
     except ImportError as error:
@@ -173,7 +171,7 @@ def check_format(format: str, device: str = "cpu") -> None:
         raise Unsupported(f"{format}: torchao's INT4 kernel runs on a CUDA device, and this is a {device}.")
 
 
-def convert(model: GPT2LMHeadModel, format: str, device: str = "cpu") -> GPT2LMHeadModel:
+def convert(model: PreTrainedModel, format: str, device: str = "cpu") -> PreTrainedModel:
     """`model` as `format` stores it; changed in place. A cast takes in all weights, the others those of the blocks.
 
     Raises:
@@ -182,7 +180,7 @@ def convert(model: GPT2LMHeadModel, format: str, device: str = "cpu") -> GPT2LMH
     check_format(format, device)
     kind = FORMATS[format]
     if format in DTYPES:
-        return model.to(DTYPES[format])
+        return cast(model, DTYPES[format])
     if kind.by == "ours":
         return replace_layers(model, lambda layer: IntegerLinear(layer, kind.bits, kind.scale))
     if kind.by == "bitsandbytes":
@@ -190,12 +188,12 @@ def convert(model: GPT2LMHeadModel, format: str, device: str = "cpu") -> GPT2LMH
     return with_torchao(model, format)
 
 
-def runnable(model: GPT2LMHeadModel, format: str, device: str) -> GPT2LMHeadModel:
+def runnable(model: PreTrainedModel, format: str, device: str) -> PreTrainedModel:
     """On a CPU, half-precision weights are computed with in FP32: few have fast products for them, and no two alike."""
     return model.float() if device == "cpu" and format in ("fp16", "bf16") else model
 
 
-def prepare(model: GPT2LMHeadModel, format: str) -> GPT2LMHeadModel:
+def prepare(model: PreTrainedModel, format: str) -> PreTrainedModel:
     """`model` ready for quantization-aware fine-tuning; changed in place.
 
     Every layer of the blocks computes with its weight as `format` would round it, and its gradient

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from transformers import (
@@ -18,6 +19,8 @@ from transformers import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from frugal_lib.models.families import context_length
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,19 @@ class GumbelNoise(LogitsProcessor):
 
 
 class StopAfterLines(StoppingCriteria):
-    """A row is done once it has written `lines` line ends behind its prompt."""
+    """A row is done once it has written `lines` line ends behind its prompt.
 
-    def __init__(self, newline: int, lines: int, prompt_length: int):
-        self.newline, self.lines, self.prompt_length = newline, lines, prompt_length
+    They are counted in the text: many tokenizers have tokens such as a comma and a line end in one.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, lines: int, prompt_length: int):
+        self.lines, self.prompt_length = lines, prompt_length
+        self.line_ends = lru_cache(maxsize=None)(lambda token: tokenizer.decode([token]).count("\n"))
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
         """Token ids [rows, time] → whether each row is done [rows]."""
-        return (input_ids[:, self.prompt_length :] == self.newline).sum(dim=1) >= self.lines
+        written = [sum(map(self.line_ends, row)) for row in input_ids[:, self.prompt_length :].tolist()]
+        return torch.tensor([count >= self.lines for count in written], device=input_ids.device)
 
 
 def stream_seed(*parts: int | str) -> int:
@@ -94,21 +102,21 @@ def complete(
         prompts: texts to go on from; a prompt of whole lines ends with its line end.
         seeds: one per prompt, the seed of its random stream.
     """
-    (newline,) = tokenizer.encode("\n")
-    texts = []
+    texts, limit = [], context_length(model.config)
     for start in range(0, len(prompts), batch_size):
         rows = slice(start, start + batch_size)
-        batch = tokenizer(list(prompts[rows]), return_tensors="pt", padding=True).to(model.device)
+        found = tokenizer(list(prompts[rows]), return_tensors="pt", padding=True).to(model.device)
+        batch = {name: found[name] for name in ("input_ids", "attention_mask")}
         length = batch["input_ids"].shape[1]
-        room = model.config.n_positions - length
+        room = limit - length
         if room < 1:
-            raise ValueError(f"a prompt has {length} tokens; this model reads {model.config.n_positions}.")
+            raise ValueError(f"a prompt has {length} tokens; this model reads {limit}.")
         output = model.generate(
             **batch,
             do_sample=False,
             max_new_tokens=min(decoding.max_new_tokens, room),
             logits_processor=processors(decoding, seeds[rows]),
-            stopping_criteria=StoppingCriteriaList([StopAfterLines(newline, lines, length)]),
+            stopping_criteria=StoppingCriteriaList([StopAfterLines(tokenizer, lines, length)]),
         )
         texts += tokenizer.batch_decode(output[:, length:], skip_special_tokens=True)
     return ["\n".join(text.splitlines()[:lines]) for text in texts]

@@ -1,4 +1,4 @@
-"""A GPT-2 that answers with one word or class: scores read off the last real token of a text."""
+"""A language model that answers with one word or class: scores read off the last real token of a text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import nn
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from frugal_lib.data.standins import Example
-from frugal_lib.models import bases
+from frugal_lib.models import bases, families
 from frugal_lib.models.batches import padded
 
 ANSWERS = (" no", " yes")
@@ -18,7 +18,7 @@ ANSWERS = (" no", " yes")
 
 def context(model: LastToken) -> int:
     """How many tokens the base can read."""
-    return model.backbone.config.n_positions
+    return families.context_length(model.backbone.config)
 
 
 def prompt(example: Example) -> str:
@@ -86,13 +86,16 @@ class LastToken(nn.Module):
     """A backbone and a head that maps the hidden state of the last real token to scores.
 
     `answers` are the columns of the head that stand for the classes: all of them for a head of
-    its own, the tokens of "no" and "yes" where the head is that of the language model.
+    its own, the tokens of "no" and "yes" where the head is that of the language model. `cap` bounds
+    the scores of such a head (`families.score_cap`).
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Linear, dropout: float, answers: Sequence[int]):
+    def __init__(
+        self, backbone: nn.Module, head: nn.Linear, dropout: float, answers: Sequence[int], cap: float | None = None
+    ):
         super().__init__()
         self.backbone, self.head, self.dropout = backbone, head, nn.Dropout(dropout)
-        self.answers = list(answers)
+        self.answers, self.cap = list(answers), cap
 
     @property
     def device(self) -> torch.device:
@@ -108,7 +111,8 @@ class LastToken(nn.Module):
 
     def scores(self, features: torch.Tensor) -> torch.Tensor:
         """Features [batch, width] → a score for every column of the head."""
-        return self.head(self.dropout(features))
+        scores = self.head(self.dropout(features))
+        return scores if self.cap is None else self.cap * torch.tanh(scores / self.cap)
 
     def forward(
         self,
@@ -130,10 +134,10 @@ class LastToken(nn.Module):
 def classifier(base: str, classes: int, dropout: float, seed: int) -> LastToken:
     """`base` with a new linear head of `classes` columns, drawn as GPT-2 draws its weights (sd 0.02)."""
     model = bases.load_model(base, dropout)
-    head = nn.Linear(model.config.n_embd, classes)
+    head = nn.Linear(families.width(model.config), classes)
     nn.init.normal_(head.weight, std=0.02, generator=torch.Generator().manual_seed(seed))
     nn.init.zeros_(head.bias)
-    return LastToken(model.transformer, head, dropout, range(classes)).eval()
+    return LastToken(families.backbone(model), head, dropout, range(classes)).eval()
 
 
 def cloze(base: str, words: Sequence[str], dropout: float) -> LastToken:
@@ -142,9 +146,14 @@ def cloze(base: str, words: Sequence[str], dropout: float) -> LastToken:
     Raises:
         ValueError: a word is more than one token of the base's tokenizer.
     """
-    model: GPT2LMHeadModel = bases.load_model(base, dropout)
     tokenizer = bases.load_tokenizer(base)
-    ids = [tokenizer.encode(word) for word in words]
+    ids = [bases.inside_text(tokenizer, word) for word in words]
     if any(len(word) != 1 for word in ids):
         raise ValueError(f"base {base!r}: {list(words)} must each be one token; choose other words.")
-    return LastToken(model.transformer, model.lm_head, dropout, [word[0] for word in ids]).eval()
+    return with_own_head(bases.load_model(base, dropout), dropout, [word[0] for word in ids])
+
+
+def with_own_head(model: PreTrainedModel, dropout: float, answers: Sequence[int]) -> LastToken:
+    """A language model, adapters included, whose classes are the tokens `answers` of its vocabulary."""
+    cap = families.score_cap(model.config)
+    return LastToken(families.backbone(model), families.output_layer(model), dropout, answers, cap).eval()

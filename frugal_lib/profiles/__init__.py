@@ -68,6 +68,36 @@ class SonnetGrid:
     held_out_limit: int | None = None
 
 
+@checked(frozen=True, config=STRICT)
+class FoldGrid:
+    """How one base is fine-tuned in cross-validation: fully, and by LoRA on attention and MLP or attention alone.
+
+    Every rate (and rank) is tried on the first fold at the first seed; that of the lowest loss on its inner dev
+    split is used in every fold.
+    """
+
+    full_learning_rates: tuple[float, ...]
+    lora_learning_rates: tuple[float, ...]
+    ranks: tuple[int, ...]
+    alpha: float
+    batch_size: int
+    epochs: int
+    patience: int
+
+
+@checked(frozen=True, config=STRICT)
+class Folds:
+    """Cross-validation over all 154 sonnets: `count` folds, each at `seeds` seeds.
+
+    `minimal_pairs` of each set check the grammar of every model.
+    """
+
+    count: int
+    seeds: int
+    minimal_pairs: int
+    bases: dict[str, FoldGrid]
+
+
 @dataclass(frozen=True)
 class Common:
     """One way of running the whole book.
@@ -84,6 +114,7 @@ class Common:
     figures: str
     sonnets: SonnetGrid
     labelled: dict[Literal["sst", "cfimdb", "quora"], LabelledTask]
+    folds: Folds | None
 
     def results_folder(self, instead: str | Path | None = None) -> Path:
         """Where records lie: `instead` where it is given, else the profile's folder in the project."""

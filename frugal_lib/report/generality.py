@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
-from frugal_lib.core.runs import Record
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import Interval, auroc_values, mean_interval, ratio_values
+from frugal_lib.metrics import grammar
+from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm
-from frugal_lib.report.cells import cell
+from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.contrast import UNIT, Contrast
+from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import paired
-from frugal_lib.report.verdict import CONTRADICTED, OPEN, SUPPORTED, not_worse
+from frugal_lib.report.verdict import CONTRADICTED, KEEPS, MARGIN, OPEN, SUPPORTED
 
-CHANCE = 0.5  # AUROC of random scores
+CHANCE = 0.5  # AUROC of random scores, and the share of pairs that a coin gets right
+
+
+Models = Arm | FoldArm
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of generality. `key` names the rows; high AUROC and low bits per character are better."""
+    """One measure of generality. `key` names the rows; only of bits per character less is better."""
 
     name: str
     unit: str
     key: tuple[str, str]
-    margin: float
 
     @property
     def sign(self) -> int:
         """What turns a difference into damage: −1 where more is better."""
-        return 1 if self.unit == "bits per character" else -1
+        return 1 if self.unit == UNIT else -1
 
     def matrix(self, records: Sequence[Record]) -> np.ndarray:
         """Values whose mean is the measure: [seeds, items]."""
@@ -39,21 +46,28 @@ class Measure:
     def values(self, record: Record) -> np.ndarray:
         """One value per item of a record."""
         kind, name = self.key
+        if kind == grammar.KIND:
+            margins = [margin for row in record.examples if row["kind"] == kind for margin in row["margins"]]
+            return (np.array(margins) > 0).astype(float)
         if kind == "text":
             rows = [row for row in record.examples if row.get("genre") == name]
             return ratio_values([r["nll"] for r in rows], [r["characters"] for r in rows]) / np.log(2)
         row = pair_row(record, name)
         return pair_values(tuple(row[kind]), tuple(row["labels"]))
 
-    def of(self, arm: Arm) -> Interval:
-        """The measure of an arm."""
-        return mean_interval(self.matrix(arm.records))
+    def of(self, arm: Models) -> Interval:
+        """The measure of an arm; a base is the same in every fold."""
+        return mean_interval(self.matrix(arm.records if arm.records[0].history else arm.records[:1]))
 
-    def can_fall(self, untuned: Arm) -> bool:
-        """Whether there is something to lose: an AUROC of the base beyond chance, or bits per character."""
-        return self.unit != "AUROC" or self.of(untuned).low > CHANCE
+    def can_fall(self, untuned: Models) -> bool:
+        """Whether there is something to lose: more than chance, or bits per character."""
+        return self.unit == UNIT or self.of(untuned).low > CHANCE
 
-    def damage(self, one: Arm, other: Arm, level: float = 0.95) -> Interval:
+    def margin(self, untuned: Models, won: float) -> float:
+        """What counts as no damage: a share of what fine-tuning wins in bits, or of what the base has above chance."""
+        return MARGIN * (won if self.unit == UNIT else self.of(untuned).mean - CHANCE)
+
+    def damage(self, one: Models, other: Models, level: float = 0.95) -> Interval:
         """How much worse `one` is than `other`: positive is worse."""
         return paired(one.records, other.records, lambda records: self.sign * self.matrix(records), level)
 
@@ -70,74 +84,115 @@ def pair_row(record: Record, task: str) -> dict:
 
 
 MEASURES = (
-    Measure("Quora, yes or no", "AUROC", ("cloze", "quora"), 0.05),
-    Measure("MRPC, yes or no", "AUROC", ("cloze", "mrpc"), 0.05),
-    Measure("Quora, linear probe", "AUROC", ("probe", "quora"), 0.05),
-    Measure("MRPC, linear probe", "AUROC", ("probe", "mrpc"), 0.05),
-    Measure("unrelated prose", "bits per character", ("text", "prose"), 0.05),
-    Measure("unrelated verse", "bits per character", ("text", "verse"), 0.05),
+    Measure("Quora, yes or no", "AUROC", ("cloze", "quora")),
+    Measure("MRPC, yes or no", "AUROC", ("cloze", "mrpc")),
+    Measure("Quora, linear probe", "AUROC", ("probe", "quora")),
+    Measure("MRPC, linear probe", "AUROC", ("probe", "mrpc")),
+    Measure("unrelated prose", UNIT, ("text", "prose")),
+    Measure("unrelated verse", UNIT, ("text", "verse")),
 )
-
-DAMAGE_LEVEL = 1 - 0.05 / len(MEASURES)  # of each interval, so that they are simultaneous (Bonferroni)
-
-
-def damage_words(worse: Interval, margin: float) -> str:
-    """Is a measure damaged? As `not_worse`, asked the other way: not by more than the margin contradicts damage."""
-    return {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}[not_worse(worse, margin)]
-
-
-def all_damage(words: Sequence[str]) -> str:
-    """Is generality damaged? Yes where one measure is, no where every measure is not."""
-    if SUPPORTED in words:
-        return SUPPORTED
-    return CONTRADICTED if set(words) == {CONTRADICTED} else OPEN
+IN_FOLDS = (Measure("minimal pairs of grammar", "accuracy", (grammar.KIND, "")), *MEASURES[-2:])
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Whether one model is less general than another, and how much worse it is in each measure that can fall."""
+    """Whether one model is less general than another, and how much worse it is in each measure that can fall.
+
+    `parts` has each measure's interval and margin, `joint` the intervals that hold for all measures together.
+    """
 
     word: str
-    parts: dict[Measure, Interval]
+    p: float
+    parts: dict[Measure, tuple[Interval, float]]
+    left_out: tuple[Measure, ...]
+    source: str
 
     @property
-    def left_out(self) -> list[Measure]:
-        """Measures in which the base is no better than chance."""
-        return [measure for measure in MEASURES if measure not in self.parts]
-
-    @property
-    def worst(self) -> tuple[Measure, Interval] | None:
-        """The measure with the highest lower end, and its interval."""
-        return max(self.parts.items(), key=lambda part: part[1].low, default=None)
+    def worst(self) -> tuple[Measure, Interval, float] | None:
+        """The measure that lies highest above its margin, its interval and its margin."""
+        found = [(measure, *part) for measure, part in self.parts.items()]
+        return max(found, key=lambda part: part[1].low - part[2], default=None)
 
     @property
     def differences(self) -> str:
         """All measures, for a cell of a table."""
-        parts = "; ".join(f"{measure.name} {cell(worse, 3, '+')}" for measure, worse in self.parts.items())
+        parts = "; ".join(
+            f"{measure.name} {cell(worse, 4, '+')} {measure.unit} (margin {margin:.4f})"
+            for measure, (worse, margin) in self.parts.items()
+        )
         out = ", ".join(measure.name for measure in self.left_out)
         note = f". No better than chance in the base, so left out: {out}" if out else ""
-        return f"(AUROC or bits per character, simultaneous intervals): {parts}{note}"
+        return f"{self.source}: {parts}{note}"
 
     @property
     def number(self) -> str:
         """The worst measure, for a cell of a table."""
         if not self.worst:
             return ""
-        measure, worse = self.worst
-        return f"{cell(worse, 3, '+')} {measure.unit}, {measure.name}"
+        measure, worse, _ = self.worst
+        return f"{cell(worse, 4, '+')} {measure.unit}, {measure.name}"
 
 
-def damage_of(arm: Arm, other: Arm, untuned: Arm) -> Damage:
-    """Is generality of `arm` damaged, compared with `other`?
+def damage_words(parts: Sequence[tuple[Interval, Interval, float]]) -> tuple[str, float]:
+    """Is generality damaged, and the p-value of that? For each measure its interval, the joint one, and its margin.
 
-    Measures in which the base, `untuned`, is no better than chance are left out; intervals are corrected
-    for the number of all measures.
+    Yes where one measure is worse by more than its margin, all measures considered together (Bonferroni); no
+    where every measure is worse by at most its margin, each at its own level (an intersection-union test).
     """
-    parts = {m: m.damage(arm, other, DAMAGE_LEVEL) for m in MEASURES if m.can_fall(untuned)}
-    return Damage(all_damage([damage_words(worse, measure.margin) for measure, worse in parts.items()]), parts)
+    p = [single.p_value(margin) for single, _, margin in parts]
+    if any(joint.low > margin for _, joint, margin in parts):
+        return SUPPORTED, min(1.0, len(parts) * min(p))
+    if parts and all(KEEPS.beside(single, margin) == SUPPORTED for single, _, margin in parts):
+        return CONTRADICTED, max(p)
+    return OPEN, float("nan")
 
 
-def judged_damage(arm: Arm, other: Arm, untuned: Arm) -> tuple[str, str, str]:
-    """`damage_of` as word and cells: the name under which chapter 4 calls it."""
-    damage = damage_of(arm, other, untuned)
-    return damage.word, damage.differences, damage.number
+def damage_of(
+    one: Models, other: Models, untuned: Models, won: float, measures: Sequence[Measure], source: str
+) -> Damage:
+    """Is generality of `one` damaged, compared with `other`?
+
+    Measures in which the base, `untuned`, is no better than chance are left out.
+
+    Args:
+        won: what full fine-tuning wins on the sonnets, in bits per character.
+    """
+    able = [measure for measure in measures if measure.can_fall(untuned)]
+    level = 1 - 0.05 / max(1, len(able))
+    margins = {measure: measure.margin(untuned, won) for measure in able}
+    single = {measure: measure.damage(one, other) for measure in able}
+    word, p = damage_words([(single[m], m.damage(one, other, level), margins[m]) for m in able])
+    out = tuple(measure for measure in measures if measure not in able)
+    return Damage(word, p, {m: (single[m], margins[m]) for m in able}, out, source)
+
+
+def damage_in(contrast: Contrast) -> Damage | None:
+    """`damage_of` the two sides of a contrast, by cross-validation where both were checked there."""
+    intervals = contrast.intervals()
+    for name, pick, measures in (("cross-validation", "folds", IN_FOLDS), ("test", "arm", MEASURES)):
+        one, other, untuned = (getattr(side, pick) for side in (contrast.one, contrast.other, contrast.untuned))
+        checked = [arm is not None and any(row.get("genre") for row in arm.records[0].examples) for arm in (one, other)]
+        if all(checked) and name in intervals:
+            source = "models of the cross-validation" if pick == "folds" else "models of the paper's split"
+            return damage_of(one, other, untuned, intervals[name][1].mean, measures, source)
+    return None
+
+
+def generality_in_folds(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> pd.DataFrame:
+    """Every checked arm of the cross-validation in every measure, and how much worse it is than full fine-tuning."""
+    parts = {}
+    for base in dict.fromkeys(arm.run.base for arm in arms):
+        full, mine = folded.find(arms, base, "full"), [a for a in arms if a.run.base == base and a.run.minimal_pairs]
+        if full:
+            parts[base] = pd.DataFrame([generality_line(name(arm.run), arm, full) for arm in mine])
+    return pd.concat(parts, names=["base"]).droplevel(1) if parts else pd.DataFrame()
+
+
+def generality_line(name: str, arm: FoldArm, full: FoldArm) -> dict[str, str]:
+    """One arm in every measure."""
+    line = {"model": name}
+    for measure in IN_FOLDS:
+        line[f"{measure.name}, {measure.unit}"] = f"{measure.of(arm).mean:.3f}"
+        compared = arm is not full and arm.records[0].history
+        line[f"{measure.name}, worse by"] = cell(measure.damage(arm, full), 4, "+") if compared else NONE
+    return line

@@ -1,22 +1,30 @@
-"""What an interval says of a claim: the words, the margin, and the table of them."""
+"""What an interval says of a claim: the words, the rule, the margin, and the table of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from frugal_lib.core.stats import Interval
 from frugal_lib.report.cells import cell
 
-SUPPORTED, CONTRADICTED, OPEN = "supported", "contradicted", "not distinguishable"
-MARGIN = 0.1  # of what full fine-tuning wins over the base: a loss within it counts as a match
+SUPPORTED, CONTRADICTED, OPEN = "holds", "not reproduced", "cannot be told"
+OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}
+MARGIN, OTHER_MARGINS = 0.1, (0.05, 0.2)  # of what full fine-tuning wins over the base: a loss within it is a match
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim on one base: the paper's evidence, ours in words and as a number, and what follows."""
+    """One claim on one base: the paper's evidence, ours in words and as a number, and what follows.
+
+    `p` is that of the decision, not a number where there was none; `choices` has the verdicts under other
+    reasonable choices by their name.
+    """
 
     claim: str
     base: str
@@ -24,34 +32,85 @@ class Verdict:
     ours: str
     verdict: str
     number: str = ""
+    p: float = np.nan
+    choices: Mapping[str, str] = field(default_factory=dict)
+    source: str = "test"
+    detectable: float = np.nan
+    survives: bool = True  # Holm's correction for all verdicts of the book
+
+    @property
+    def flips(self) -> list[str]:
+        """The choices under which the verdict would be another."""
+        return [name for name, word in self.choices.items() if word != self.verdict]
 
 
-def not_worse(loss: Interval, margin: float) -> str:
-    """Is a loss, paired with another, not higher by more than `margin`?
+@dataclass(frozen=True)
+class Rule:
+    """How a claim is decided by a difference, a loss of the first named minus that of the second.
 
-    Supported where the whole interval is below the margin (a non-inferiority test; Schuirmann 1987),
-    contradicted where the whole interval lies above zero and may exceed the margin.
+    - `lower`, `higher`: it holds where the whole interval lies on that side of zero, and is not reproduced where the
+      whole interval lies on the other.
+    - `keeps`: it holds where the whole interval lies within the margin, at most a share of what full fine-tuning wins
+      (a non-inferiority test; Schuirmann 1987), and is not reproduced where the whole interval lies beyond it.
+
+    Else it cannot be told.
     """
-    if loss.high <= margin:
-        return SUPPORTED
-    return CONTRADICTED if loss.low > 0 else OPEN
+
+    kind: Literal["lower", "higher", "keeps"]
+
+    def bound(self, won: Interval | None, share: float = MARGIN) -> float:
+        """What the difference is compared with."""
+        return share * won.mean if self.kind == "keeps" else 0.0
+
+    def word(self, difference: Interval, won: Interval | None = None, share: float = MARGIN) -> str:
+        """The verdict; where nothing was won there is nothing to keep."""
+        if self.kind == "keeps" and won.low <= 0:
+            return OPEN
+        return self.beside(difference, self.bound(won, share))
+
+    def beside(self, difference: Interval, bound: float) -> str:
+        """The verdict of a difference beside what it is compared with."""
+        below, above = (CONTRADICTED, SUPPORTED) if self.kind == "higher" else (SUPPORTED, CONTRADICTED)
+        if difference.high < bound or (self.kind == "keeps" and difference.high == bound):
+            return below
+        return above if difference.low > bound else OPEN
 
 
-def matched(loss: Interval, won: Interval) -> str:
-    """Is a loss within `MARGIN` of what full fine-tuning won? Where nothing was won there is nothing to match."""
-    return not_worse(loss, MARGIN * won.mean) if won.low > 0 else OPEN
+LOWER, HIGHER, KEEPS = Rule("lower"), Rule("higher"), Rule("keeps")
 
 
-def lower(difference: Interval) -> str:
-    """Is a difference below zero?"""
-    if difference.high < 0:
-        return SUPPORTED
-    return CONTRADICTED if difference.low > 0 else OPEN
+def worse_perhaps(difference: Interval, margin: float) -> bool:
+    """Whether a loss is above zero, and perhaps within the margin: the most that can be said where it is open."""
+    return 0 < difference.low <= margin < difference.high
 
 
-def higher(difference: Interval) -> str:
-    """Is a difference above zero?"""
-    return lower(Interval(-difference.mean, -difference.high, -difference.low, difference.seeds, difference.items))
+def all_hold(words: Sequence[str]) -> str:
+    """The verdict of a claim that is made of several: it holds where all do (Berger 1982, intersection-union tests)."""
+    if CONTRADICTED in words:
+        return CONTRADICTED
+    return SUPPORTED if set(words) == {SUPPORTED} else OPEN
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Adjusted p-values of a family of tests; what is no number is no test, and stays one.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    p = np.asarray(p_values, float)
+    adjusted, tests = np.full(len(p), np.nan), np.flatnonzero(np.isfinite(p))
+    order = tests[np.argsort(p[tests], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps)) if len(order) else steps
+    return adjusted
+
+
+def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts, each with whether it survives Holm's correction for all of them; what is open decides nothing."""
+    decided = [verdict.p if verdict.verdict != OPEN else np.nan for verdict in verdicts]
+    return [
+        replace(verdict, survives=bool(np.isnan(p) or p <= LEVEL))
+        for verdict, p in zip(verdicts, holm(decided), strict=True)
+    ]
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
@@ -65,17 +124,11 @@ def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 MARKS = {SUPPORTED: "#1a7f37", CONTRADICTED: "#b3261e", OPEN: "#6b6b6b"}
 
 
-def mark(verdict: str) -> str:
-    """A verdict in its colour; the word says it, the colour helps."""
-    return f'<strong style="color:{MARKS[verdict]}">{verdict}</strong>'
+def mark(verdict: str, note: str = "") -> str:
+    """A verdict in its colour, and what is to be noted of it; the word says it, the colour helps."""
+    return f'<strong style="color:{MARKS[verdict]}">{verdict}</strong>{note}'
 
 
-def against(name: str, difference: Interval) -> str:
-    """A difference in test loss, in words."""
-    return f"{name}, test: {cell(difference, 3, '+')} nats per token"
-
-
-def margin_text(margin: float) -> str:
-    """What counts as a match."""
-    text = f"{margin:+.3f}".replace("-", "−")
-    return f"a match is at most {text}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
+def against(name: str, difference: Interval, source: str = "test", unit: str = "nats per token") -> str:
+    """A difference in loss, in words."""
+    return f"{name}, {source}: {cell(difference, 3, '+')} {unit}"

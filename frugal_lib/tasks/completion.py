@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
 from torch import nn
 
 from frugal_lib.core.runs import Result, Run
+from frugal_lib.data import folds
 from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
 from frugal_lib.metrics import chrf, likelihood, verse
@@ -45,14 +46,28 @@ def draw_metrics(scores: Sequence[float]) -> dict[str, float]:
 
 def splits_of(run: Run) -> tuple[Sequence[Sonnet], dict[str, Sequence[Sonnet]]]:
     """The sonnets to train on, and those held out by split, cut to the run's limits."""
-    sonnets = sonnet_data.load_sonnets(run.edition)
+    sonnets = folds.load(run.folds, run.fold) if run.folds else sonnet_data.load_sonnets(run.edition)
     return sonnets.train[: run.train_limit], {name: sonnets.split(name)[: run.held_out_limit] for name in SPLITS}
+
+
+def losses_of(model: nn.Module, tokenizer, held_out: Mapping[str, Sequence[Sonnet]]) -> dict[str, list[dict]]:
+    """Likelihood of the true continuations, a row a sonnet, by split."""
+    known = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
+    return {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in known.items()}
+
+
+def likelihoods(losses: Mapping[str, list[dict]]) -> Result:
+    """Losses as metrics (`dev_nll`, `test_bpc`, …) and as examples."""
+    metrics, examples = {}, []
+    for split, rows in losses.items():
+        metrics |= {f"{split}_nll": likelihood.per_token(rows), f"{split}_bpc": likelihood.bits_per_character(rows)}
+        examples += [{"kind": "likelihood", "split": split} | row for row in rows]
+    return Result(metrics, examples)
 
 
 def scored(run: Run, model: nn.Module, tokenizer, held_out: dict[str, Sequence[Sonnet]]) -> Result:
     """Likelihood of the true continuations, and completions with their scores."""
-    known = {name: [s for s in split if s.continuation] for name, split in held_out.items()}
-    losses = {name: likelihood.continuation_losses(model, tokenizer, split) for name, split in known.items()}
+    losses = losses_of(model, tokenizer, held_out)
     texts = {name: completions(run, model, tokenizer, name, split) for name, split in held_out.items()}
     return collect(held_out, texts, losses)
 
@@ -120,9 +135,9 @@ def collect(
         examples += rows
         metrics |= {f"{split}_{key}": value for key, value in averages(rows).items()}
         if split in losses:
-            metrics[f"{split}_nll"] = likelihood.per_token(losses[split])
-            metrics[f"{split}_bpc"] = likelihood.bits_per_character(losses[split])
-            examples += [{"kind": "likelihood", "split": split} | row for row in losses[split]]
+            likely = likelihoods({split: losses[split]})
+            metrics |= likely.metrics
+            examples += likely.examples
     return Result(metrics, examples)
 
 

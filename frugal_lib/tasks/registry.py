@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from frugal_lib.core import select
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import labelled
-from frugal_lib.paper import released
+from frugal_lib.paper import released, reports
 from frugal_lib.tasks import classify, completion, data_summary, stages, students
 
 Compute = Callable[[Run, str], Result]
@@ -28,6 +29,20 @@ def each(chapter: str, tasks: Iterable[str], methods: Iterable[str], compute: Co
     return {(chapter, task, method): compute for task in tasks for method in methods}
 
 
+# The same in cross-validation over all sonnets, where a model is evaluated by its losses alone.
+FOLDED: dict[str, dict[str, stages.Stages]] = {
+    "baseline": {"base": stages.FOLDED, "full": stages.FOLDED_ONCE},
+    "lora": {"lora": stages.FOLDED},
+    "quantization": {"full": stages.FOLDED_ONCE, "qaft": stages.FOLDED, "qlora": stages.FOLDED},
+    "synthetic": {"full": stages.FOLDED_TAUGHT},
+}
+
+
+def staged(task: str, table: Mapping[str, Mapping[str, stages.Stages]]) -> dict[Key, Compute]:
+    """The rows of a table of stages."""
+    return {(c, task, method): found.compute for c, methods in table.items() for method, found in methods.items()}
+
+
 REGISTRY: dict[Key, Compute] = {
     **each(ANY, ("sonnets", *labelled.TASKS), ("data",), data_summary.compute),
     **each(ANY, ("sonnets",), completion.FLOORS, completion.floor),
@@ -35,15 +50,13 @@ REGISTRY: dict[Key, Compute] = {
     **each("lora", ("sonnets",), ("released-sweep",), released.sweep),
     **each("quantization", ("quora",), ("released-zero-shot",), released.zero_shot),
     **each("synthetic", ("sonnets",), ("released-generations",), released.generations),
+    **each("controls", ("sonnets",), ("released-reports",), reports.reports),
     **each("synthetic", ("sonnets",), ("audit",), students.audited),
     **each("baseline", labelled.TASKS, classify.FLOORS, classify.floor),
     **each("baseline", labelled.TASKS, ("full",), classify.tuned),
     **each("baseline", labelled.TASKS, ("last-layer",), classify.tuned_head),
-    **{
-        (chapter, "sonnets", method): found.compute
-        for chapter, methods in STAGES.items()
-        for method, found in methods.items()
-    },
+    **staged("sonnets", STAGES),
+    **staged(select.FOLDED, FOLDED),
 }
 
 

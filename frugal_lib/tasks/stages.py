@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from pathlib import Path
 
 from safetensors import safe_open
@@ -79,6 +80,20 @@ def with_teacher(work: Work) -> None:
     work.metrics |= {"lessons": len(chosen), "distinct_lessons": len(set(chosen))}
 
 
+def mixed(work: Work) -> None:
+    """Training examples at equal exposure: the training split `run.passes` times, and `run.exposure` of a teacher's.
+
+    Those are the `run.items` sonnets drawn of it, in turn until there are enough. All are read once, in one random
+    order, so that students of different teachers, and of draws of different sizes, read Shakespeare as often.
+    """
+    run, added = work.run, []
+    if run.items:
+        written, drawn = students.chosen(run)
+        added = [Sonnet(0, tuple(written[i].splitlines())) for i in islice(cycle(drawn), run.exposure)]
+        work.metrics |= {"lessons": len(added), "distinct_lessons": len(set(drawn))}
+    work.training, work.synthetic = [*list(work.training) * run.passes, *added], len(added)
+
+
 def trained(work: Work) -> None:
     """Model: the base, fine-tuned by the run's method; `base` is left as it is. Adapters still stand apart."""
     run = work.run
@@ -119,7 +134,8 @@ def keep(work: Work, path: Path) -> None:
 
 def checkpoint(run: Run) -> Path:
     """Where the weights of a full fine-tuning lie: the same place for all that differ in what is done afterwards."""
-    plain = {"pairs": 0, "pair_sets": "", "format": "fp32", "samples": 0, "data_digest": sonnets.digest(run.edition)}
+    plain = {"chapter": "", "pairs": 0, "pair_sets": "", "minimal_pairs": 0, "format": "fp32", "samples": 0}
+    plain["data_digest"] = sonnets.digest(run.edition)
     return fetch.cache_dir() / "checkpoints" / f"{replace(run, **plain).key}-{machine.code_digest()}.safetensors"
 
 
@@ -144,9 +160,16 @@ def completions(work: Work) -> None:
     work.examples += result.examples
 
 
+def likelihoods(work: Work) -> None:
+    """Evaluation: the likelihood of the true continuations alone."""
+    result = completion.likelihoods(completion.losses_of(work.model, work.tokenizer, work.held_out))
+    work.metrics |= result.metrics
+    work.examples += result.examples
+
+
 def elsewhere(work: Work) -> None:
-    """Evaluation: the checks of generality on `run.pairs` pairs of each set; none where that is 0."""
-    if work.run.pairs:
+    """Evaluation: the checks of generality on so many pairs of each set; none where the run asks for none."""
+    if work.run.pairs or work.run.minimal_pairs:
         checks = generality.measure(work.model, work.tokenizer, work.run)
         work.metrics |= generality.metrics_of(checks)
         work.examples += checks
@@ -164,3 +187,6 @@ STORED = Stages(shakespeare, trained, stored, (completions, elsewhere))
 STORED_ONCE = replace(STORED, model=trained_once)
 TAUGHT = Stages(with_teacher, trained, merged, (completions, elsewhere))
 DOSED = Stages(with_teacher, trained, merged, (completions, copies))
+FOLDED = Stages(shakespeare, trained, stored, (likelihoods, elsewhere))
+FOLDED_ONCE = replace(FOLDED, model=trained_once)
+FOLDED_TAUGHT = replace(FOLDED, examples=mixed)

@@ -24,8 +24,9 @@ def audited(run: Run, device: str) -> Result:
 
 def chosen(run: Run) -> tuple[Sequence[str], list[int]]:
     """Everything a teacher wrote, and which of it a student reads."""
-    _, columns = columns_of(run.teacher, run.edition)
-    drawn = draw({row["name"]: row["values"] for row in columns if row["kind"] == "column"}, run)
+    _, rows = columns_of(run.teacher, run.edition)
+    columns = {row["name"]: row["values"] for row in rows if row["kind"] == "column"}
+    drawn = draw(columns | {"read": by_name.read_before(run.teacher)}, run)
     return by_name.everything(run.teacher), drawn
 
 
@@ -85,9 +86,10 @@ def draw(columns: Mapping[str, Sequence], run: Run) -> list[int]:
     """Which of a teacher's sonnets a student reads: numbers in the file, drawn by lot from `run.seed`.
 
     Smaller draws are parts of larger ones. `selection` is empty (the file as it is), `clean` (none that
-    shares anything with a dev or test sonnet) or `strict` (clean, no repeats, all pairs rhyming, and at
-    least twelve of fourteen lines iambic). What a selection leaves out is replaced where it stood, so that
-    two draws of one seed differ in nothing else: by sonnets that were not drawn, then by repeats.
+    shares anything with a dev or test sonnet), `free` (none that shares anything with any of Shakespeare's
+    sonnets, nor a line with what the embedded bases have read) or `strict` (clean, no repeats, all pairs
+    rhyming, and at least twelve of fourteen lines iambic). What a selection leaves out is replaced where it
+    stood, so that two draws of one seed differ in nothing else: by sonnets that were not drawn, then by repeats.
     """
     total = len(columns["held_out"])
     order = list(range(total))
@@ -105,10 +107,13 @@ def passes(columns: Mapping[str, Sequence], i: int, selection: str) -> bool:
     """Whether the `i`-th sonnet is in a selection."""
     if selection == "":
         return True
+    if selection == "free":
+        near = any(columns[f"near_{split}"][i] for split in SPLITS)
+        return not (columns["covered"][i] or near or columns["read"][i])
     clean = not columns["held_out"][i]
     if selection == "clean":
         return clean
     if selection != "strict":
-        raise ValueError(f"selection {selection!r} is unknown; choose clean or strict.")
+        raise ValueError(f"selection {selection!r} is unknown; choose clean, free or strict.")
     formed = columns["lines"][i] == 14 and columns["pairs"][i] == 1 and columns["iambic"][i] >= STRICT_IAMBIC - 1e-3
     return clean and columns["first"][i] == i and formed

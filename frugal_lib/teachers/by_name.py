@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
 
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError
 from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.teachers.offline import Offline
 from frugal_lib.teachers.on_file import SOURCES, Released
 
 SHAKESPEARE = "shakespeare"  # all 154 sonnets: no teacher, but what a teacher is compared with
+READ = Path(__file__).parents[1] / "assets" / "poems_read.json"
 OFFLINE_COUNT = 64  # what the chapters use of a writer that never ends
 
 
@@ -32,6 +37,22 @@ def everything(name: str) -> tuple[str, ...]:
     if name == SHAKESPEARE:
         return tuple(sonnet.text for sonnet in sonnet_data.public_domain().values())
     return tuple(Offline().sonnets(OFFLINE_COUNT) if name == "offline" else Released(name).sonnets(100_000))
+
+
+def read_before(name: str) -> list[int]:
+    """How many lines of each sonnet of a teacher the embedded bases have read in their corpus.
+
+    Counted for other poets (`python -m frugal_lib poems`); Gemini's sonnets are younger than the corpus.
+
+    Raises:
+        DataError: the poems are not those that were counted.
+    """
+    if name != "human":
+        return [0] * len(everything(name))
+    counted = json.loads(READ.read_text(encoding="utf-8"))
+    if counted["digest"] != fetch.digest(digest_parts(name)):
+        raise DataError(f"{READ.name}: counted for other poems; count again with `python -m frugal_lib poems`.")
+    return counted["lines"]
 
 
 def digest_parts(name: str) -> list[str]:

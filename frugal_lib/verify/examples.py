@@ -121,6 +121,18 @@ def compare_rows(stored: Sequence[dict], computed: Sequence[dict]) -> list[str]:
     ]
 
 
+def likelihoods(record: Record) -> Again:
+    """Losses of the true lines, where nothing was sampled: one for each held-out sonnet."""
+    _, held_out = completion.splits_of(record.run)
+    again = Again()
+    for split, sonnets in held_out.items():
+        rows = [row for row in of_kind(record, "likelihood") if row["split"] == split]
+        again.metrics |= loss_metrics(split, rows)
+        if [(row["id"], row["characters"]) for row in rows] != [(s.id, len(s.continuation)) for s in sonnets]:
+            again.wrong.append(f"its losses are not one for each held-out sonnet of {split}")
+    return again
+
+
 def kept_epoch(record: Record) -> Again:
     """The loss of the kept weights is that of the best epoch, or of the last where that one is kept."""
     losses = [row["dev_loss"] for row in record.history[1:]]
@@ -262,15 +274,22 @@ def trials(record: Record) -> Again:
 def rules(record: Record) -> Iterable[Callable[[Record], Again]]:
     """What can be computed again of a record, by what stands in it."""
     run, kinds = record.run, {row.get("kind") for row in record.examples}
-    by_kind = {"completion": completions, "draw": draws, "pairs": checks, "label": counts, "column": audited}
-    by_method = {"steps": trials, "released-sweep": rows_on_file, "released-zero-shot": rows_on_file}
-    by_method |= {"released-generations": generations, "speed": trials if record.examples else training_rate}
-    yield from (rule for kind, rule in by_kind.items() if kind in kinds)
+    by_kind = {"completion": completions, "draw": draws, "label": counts, "column": audited}
+    by_kind |= dict.fromkeys(("pairs", "text"), checks)
+    by_method = dict.fromkeys(("released-sweep", "released-zero-shot", "released-reports"), rows_on_file)
+    by_method |= {
+        "steps": trials,
+        "released-generations": generations,
+        "speed": trials if record.examples else training_rate,
+    }
+    yield from dict.fromkeys(rule for kind, rule in by_kind.items() if kind in kinds)
+    if "likelihood" in kinds and "completion" not in kinds:
+        yield likelihoods
     if run.method in by_method:
         yield by_method[run.method]
     elif record.examples and "logits" in record.examples[0]:
         yield from (labels, areas)
-    if len(record.history) > 1 and "completion" in kinds and (run.method != "full" or run.format == "fp32"):
+    if len(record.history) > 1 and "likelihood" in kinds and (run.method != "full" or run.format == "fp32"):
         yield kept_epoch  # other formats are made of the kept weights afterwards
 
 

@@ -69,7 +69,9 @@ def planned(profile: Profile, chapter: str, known: Mapping[Run, Record]) -> tupl
         return [known.get(run, Record(run, "missing", {}, [], [], {})) for run in wanted]
 
     try:
-        registry.plan_of(chapter).records(profile, 0, sweep)
+        plan = registry.plan_of(chapter)
+        plan.records(profile, 0, sweep)
+        plan.fold_records(profile, 0, sweep)
     except (KeyError, ValueError) as error:
         return asked, [Problem(chapter, f"its plan cannot go on without its missing records ({error}).")]
     return asked, []

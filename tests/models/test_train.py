@@ -91,3 +91,50 @@ def test_the_last_weights_are_kept_where_the_schedule_says_so(tiny, examples, to
     losses = [row["dev_loss"] for row in history]
     assert len(losses) == 8 and losses[-1] > min(losses) + 0.1
     assert likelihood.mean_loss(tiny, other) == pytest.approx(losses[-1], abs=1e-6)
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """Every model counts as a large one, and takes in about two texts at once."""
+    monkeypatch.setattr(train, "LARGE", 0)
+    monkeypatch.setattr(train, "TOKENS_AT_ONCE", 24)
+
+
+def test_a_batch_is_cut_into_parts_of_like_length_and_loses_nothing(examples):
+    batch = likelihood.collate([*examples, *examples], 0)
+    found = train.parts(batch, 2 * batch["input_ids"].shape[1])
+    assert len(found) == 3 and [len(part["labels"]) for part in found] == [2, 2, 2]
+    assert [int(part["attention_mask"].sum()) for part in found] == sorted(2 * len(e["input_ids"]) for e in examples)
+    assert all(part["attention_mask"].all() for part in found)  # so no padding is left
+    assert train.parts(batch, batch["input_ids"].numel()) == [batch]
+
+
+def test_training_in_parts_is_training_on_the_whole_batch(tiny, examples, request):
+    """The loss is over all labels of a batch, of whatever length its texts are, also of a last, smaller one."""
+    whole, cut = copy.deepcopy(tiny), copy.deepcopy(tiny)
+    before, _ = fine_tune(whole, [*examples, *examples[:2]], examples, schedule(batch_size=3, epochs=2))
+    request.getfixturevalue("in_parts")
+    after, _ = fine_tune(cut, [*examples, *examples[:2]], examples, schedule(batch_size=3, epochs=2))
+    for one, other in zip(before, after, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_a_classifier_in_parts_weighs_every_example_alike(examples, request):
+    from frugal_lib.models import heads
+
+    rows = [{"input_ids": e["input_ids"], "labels": i % 2} for i, e in enumerate([*examples, *examples[:2]])]
+    objective = Objective(heads.collate, lambda m: {"dev_loss": float(heads.predict(m, rows).sum())})
+    found = []
+    for name in (None, "in_parts"):
+        if name:
+            request.getfixturevalue(name)
+        model = heads.classifier("nano", 2, 0.0, 0)
+        found.append(train.fine_tune(model, rows, schedule(batch_size=5, epochs=1), objective)[0][0])
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+
+
+def test_only_large_models_on_a_cpu_are_trained_in_parts(tiny, monkeypatch):
+    assert train.tokens_at_once(tiny, "cpu") == float("inf")
+    monkeypatch.setattr(train, "LARGE", 1000)
+    assert train.tokens_at_once(tiny, "cpu") == train.TOKENS_AT_ONCE
+    assert train.tokens_at_once(tiny, "cuda") == float("inf")

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from fakes.book import NO_FOLDS
 
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.baseline import sonnets
@@ -61,7 +62,7 @@ def parts():
         patch.setattr(stats, "crossed_variance", noted)
         names = ("baseline", "lora", "quantization", "synthetic")
         records = {name: registry.plan_of(name).records(profile, 0, sweep) for name in names}
-        book, folder = claims.book_of(records), profile.results_folder()
+        book, folder = claims.book_of(records, NO_FOLDS), profile.results_folder()
         claims.evaluated(book)
         sonnets.score_rows(records["baseline"])
         lora_tables.likelihood_table(book.lora, folder)

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from fakes.book import fake_any, fake_record, made_of_all_chapters
+from fakes.book import NO_FOLDS, fake_any, fake_record, made_of_all_chapters
 from fakes.lora import results, step_row
 from fakes.project import ROOT, said_by
 from fakes.quantization import fake as fake_quantized
@@ -120,7 +120,7 @@ def drawn_of_chapter_5(monkeypatch):
     """The figures of chapter 5 from made-up records."""
     records = made_of_all_chapters()
     book, dosed = (
-        claims.book_of(records),
+        claims.book_of(records, NO_FOLDS),
         chapters_what_breaks_contamination.contaminated_results(records["what_breaks"]),
     )
     rows = sonnets.score_rows(

@@ -45,6 +45,11 @@ OTHER = {
     "max_steps": (0, 4),
     "keep": ("best", "last"),
     "doses": ("", "8x1"),
+    "folds": (0, 6),
+    "fold": (0, 3),
+    "minimal_pairs": (0, 15),
+    "passes": (0, 5),
+    "exposure": (0, 100),
 }
 KIND = {"chapter", "task", "method"}
 

@@ -53,10 +53,17 @@ def test_a_strict_draw_has_form_and_no_repeats():
     assert set(chosen) == good and len(chosen) == 20
 
 
+def test_a_free_draw_shares_nothing_with_shakespeare_and_no_line_with_what_the_bases_read():
+    zero = [0] * 20
+    columns = COLUMNS | {f"near_{split}": zero for split in students.SPLITS} | {"covered": zero, "read": zero}
+    one = {name: [int(i == k) for i in range(20)] for k, name in enumerate(("covered", "near_train", "read"))}
+    assert set(students.draw(columns | one, student(20, "free"))) == set(range(3, 20))
+
+
 def test_a_selection_that_leaves_nothing_or_is_unknown_says_so():
     with pytest.raises(ValueError, match="no sonnet passes"):
         students.draw(COLUMNS | {"held_out": [1] * 20}, student(5, "clean"))
-    with pytest.raises(ValueError, match="choose clean or strict"):
+    with pytest.raises(ValueError, match="choose clean, free or strict"):
         students.draw(COLUMNS, student(5, "nice"))
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from frugal_lib.chapters.baseline.labelled import TASK_NAMES, LabelledRow, outcomes, row_of
-from frugal_lib.report.cells import cell
-from frugal_lib.report.claim import Claim
+from frugal_lib.report.claim import Claim, told
 from frugal_lib.report.measures import paired
-from frugal_lib.report.verdict import Verdict, higher
+from frugal_lib.report.verdict import HIGHER, Verdict
 
 BEATS = "Full fine-tuning beats the last layer"
 
@@ -21,14 +20,8 @@ def beats_last_layer(rows: Sequence[LabelledRow], base: str, task: str) -> Verdi
         return None
     full, last = (row_of(of_task, task, method) for method in ("full", "last-layer"))
     difference = paired(full.records, last.records, lambda records: outcomes(records, "dev")[1].astype(float))
-    return Verdict(
-        f"{BEATS} ({full.data})",
-        base,
-        f"accuracy {full.paper['dev']:.3f} against {last.paper['dev']:.3f} on dev",
-        f"accuracy on dev, full minus last layer: {cell(difference, 3, '+')}",
-        higher(difference),
-        f"{cell(difference, 3, '+')} accuracy",
-    )
+    paper = f"accuracy {full.paper['dev']:.3f} against {last.paper['dev']:.3f} on dev"
+    return told(HIGHER, difference, base, "dev, full minus last layer", paper, "accuracy")
 
 
 CLAIMS = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from frugal_lib.chapters import folds
 from frugal_lib.chapters.common import base_run, edition_of, floor_run, full_run, on_public_domain, with_spot_check
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
@@ -67,14 +68,14 @@ def sonnet_runs(profile: Profile, seed: int) -> list[Run]:
     """
     edition, seeds = edition_of(profile), range(seed, seed + profile.sonnets.seeds)
     tuned = [full_run(profile, seed, rate) for rate in profile.sonnets.learning_rates]
-    extra = with_spot_check(profile, on_public_domain(spot_run(tuned)), epochs=2)
+    extra = with_spot_check(profile, tuned, lambda runs: on_public_domain(spot_run(runs)), epochs=2)
     about = data_run(profile, "sonnets", edition, sonnets.digest(edition))
     return [*tuned, *extra, *(base_run(profile, i) for i in seeds), *floor_runs(profile, seed), about]
 
 
 def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Chapter 1: floors, grids at the first seed, and the best setting of each method at the other seeds."""
-    tasks = ("cfimdb", "quora", "sst")  # long runs first, so that no worker waits at the end
+    tasks = [task for task in ("cfimdb", "quora", "sst") if task in profile.labelled]  # long runs first
     first = [run for task in tasks for run in labelled_runs(profile, task, seed)] + sonnet_runs(profile, seed)
     records = sweep(first)
     seeds = {"sonnets": profile.sonnets.seeds} | {task: profile.labelled[task].seeds for task in tasks}
@@ -88,3 +89,12 @@ def spot_run(runs: Sequence[Run]) -> Run:
     """Chapter 1's cheapest fine-tuning run on the sonnets: the highest rate is the first to overfit and stop."""
     sonnet = [run for run in runs if run.task == "sonnets" and run.learning_rate]
     return max(sonnet, key=lambda run: (run.learning_rate, -run.seed))
+
+
+def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """Chapter 1 in cross-validation: each base as it is, and fully fine-tuned."""
+    runs: list[Run] = []
+    for base in folds.of_bases(profile):
+        best = folds.best_full(profile, base, seed, sweep)
+        runs += [*folds.everywhere(profile, best, seed), *folds.base_runs(profile, base)]
+    return sweep(runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -12,12 +12,12 @@ from scipy.stats import norm
 from frugal_lib.chapters.lora.results import LoraResults, draw_spread
 from frugal_lib.core.stats import best_quantile, expected_best, rank_correlation
 from frugal_lib.models import adapt
-from frugal_lib.paper import published
-from frugal_lib.paper.released import ReleasedRun, grid_at_16
+from frugal_lib.paper import evidence, published
+from frugal_lib.paper.confirmed import LOSSES, Printed, sweep_numbers
+from frugal_lib.paper.released import ReleasedRun
 from frugal_lib.report.cells import NONE, cell, framed, rate_text
 
 LEARNED = 0.3  # nats above the lowest dev loss: a run further up has not learned the task, or has diverged
-COLUMNS = {"train loss": "train_loss", "dev loss": "dev_loss", "chrF": "dev_chrf"}
 
 
 def run_text(run: ReleasedRun) -> str:
@@ -27,61 +27,20 @@ def run_text(run: ReleasedRun) -> str:
     return f"{how}{where}, rate {rate_text(run.learning_rate)}, batch {run.batch_size}"
 
 
-@dataclass(frozen=True)
-class Printed:
-    """A number in one of the paper's tables, and the run of its file that it is about."""
-
-    place: str
-    column: str
-    value: float
-    run: ReleasedRun
-
-    @property
-    def in_file(self) -> float:
-        return getattr(self.run, COLUMNS[self.column])
-
-    @property
-    def confirmed(self) -> bool:
-        return same(self.value, self.in_file)
-
-
-def same(printed: float, value: float) -> bool:
-    """Whether a number with three decimals is `value`, rounded."""
-    return abs(printed - value) <= 6e-4
-
-
-def printed_numbers(runs: Sequence[ReleasedRun]) -> Iterator[Printed]:
-    """Every number of Tables 3, 5 and 6 that the released file has too."""
-    grid = {(r.rank, r.learning_rate): r for r in grid_at_16(runs)}
-    for _, row in published.table("table3_lora_rank").iterrows():
-        rank = 0 if row["rank"] == "full" else int(row["rank"])
-        place = f"Table 3, {'full fine-tuning' if not rank else f'rank {rank}'}"
-        yield Printed(place, "chrF", row.dev_chrf, grid[rank, row.best_learning_rate])
-    alphas = {r.alpha: r for r in runs if r.kind == "alpha"}
-    for alpha, value in published.table("table5_lora_alpha").itertuples(index=False):
-        yield Printed(f"Table 5, α = {alpha:g}", "chrF", value, alphas[alpha])
-    modules = {r.modules: r for r in runs if r.kind == "modules"}
-    for name, train, dev, chrf in published.table("table6_lora_modules").itertuples(index=False):
-        run = modules[adapt.ATTENTION if name == "attention only" else adapt.ALL]
-        for column, value in (("train loss", train), ("dev loss", dev), ("chrF", chrf)):
-            yield Printed(f"Table 6, {name}", column, value, run)
-
-
 def elsewhere(number: Printed, runs: Sequence[ReleasedRun]) -> str:
     """Which run of the file has the printed number, if one has."""
-    column = COLUMNS[number.column]
-    found = [run_text(run) for run in runs if same(number.value, getattr(run, column))]
-    return "; ".join(dict.fromkeys(found)) or "no run"
+    with_it = (run for run in runs if replace(number, in_file=getattr(run, LOSSES[number.what])).confirmed)
+    return "; ".join(dict.fromkeys(map(run_text, with_it))) or "no run"
 
 
 @framed
 def differing_table(found: LoraResults) -> Iterator[dict]:
     """The numbers of the paper's tables that its released file gives otherwise."""
-    for number in printed_numbers(found.paper):
+    for number in sweep_numbers(found.paper):
         if not number.confirmed:
             yield {
                 "where": number.place,
-                "column": number.column,
+                "column": number.what,
                 "printed": f"{number.value:.3f}",
                 "in the file": f"{number.in_file:.3f}",
                 "the file has the printed number for": elsewhere(number, found.paper),
@@ -121,8 +80,7 @@ def visible_pairs(scores: Sequence[float], threshold: float) -> str:
 
 def scores_of(found: LoraResults, adapters: bool) -> list[float]:
     """dev chrF of all of the paper's runs of LoRA, or of full fine-tuning; a run that stands twice counts once."""
-    runs = {(r.rank, r.learning_rate, r.batch_size, r.alpha, r.modules): r for r in found.paper}
-    return [run.dev_chrf for run in runs.values() if bool(run.rank) == adapters]
+    return [run.dev_chrf for run in evidence.distinct(found.paper) if bool(run.rank) == adapters]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from frugal_lib.chapters import common
+from frugal_lib.chapters import common, folds
 from frugal_lib.chapters.lora.settings import LoraGrid
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
@@ -94,7 +94,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
         common.floor_run(profile, seed), chapter="lora", method="floor-draws", samples=profile.lora.floor_draws
     )
     grids = [run for base in bases for run in grid_runs(profile, base, seed)]
-    extra = common.with_spot_check(profile, common.on_public_domain(spot_run(grids)), epochs=2)
+    extra = common.with_spot_check(profile, grids, lambda runs: common.on_public_domain(spot_run(runs)), epochs=2)
     others = sweep([*grids, *extra, floor, released.sweep_run()])
     records = others[: len(grids)]
     records += sweep(follow_ups(profile, records))
@@ -107,3 +107,12 @@ def spot_run(runs: Sequence[Run]) -> Run:
     last = [run for run in adapted if run.base == adapted[-1].base]
     rates = sorted({run.learning_rate for run in last})
     return min((run for run in last if run.learning_rate == rates[len(rates) // 2]), key=lambda run: run.rank)
+
+
+def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """Chapter 2 in cross-validation: LoRA on all layers and on attention alone, beside chapter 1's runs."""
+    runs: list[Run] = []
+    for base in folds.of_bases(profile, adapters=True):
+        best = [folds.best_adapter(profile, base, seed, sweep, modules) for modules in (ALL, ATTENTION)]
+        runs += [run for arm in best for run in folds.everywhere(profile, arm, seed)]
+    return sweep(runs)

@@ -15,10 +15,12 @@ from frugal_lib.core.stats import Interval
 from frugal_lib.models import adapt
 from frugal_lib.paper import released
 from frugal_lib.paper.released import ReleasedRun, grid_at_16
-from frugal_lib.report.arm import Arm, first_seed, gap, token_losses
+from frugal_lib.report import folded
+from frugal_lib.report.arm import Arm, first_seed, token_losses
+from frugal_lib.report.contrast import Contrast, Side
+from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import completion_scores, paired
 
-__all__ = ["LoraArm", "LoraResults", "gain", "gap", "lora_results"]
 TOLERANCE = 0.1  # nats: within it of its lowest dev loss, the paper's own early stopping saw no change
 
 
@@ -70,6 +72,7 @@ class LoraResults:
     paper_record: Record
     floor: Record
     others: tuple[Record, ...]  # runs that diverged or failed
+    folds: tuple[FoldArm, ...] = ()  # in cross-validation
 
     @property
     def bases(self) -> list[str]:
@@ -96,6 +99,17 @@ class LoraResults:
         firsts = [replace(arm, records=(first_seed(arm.records),)) for arm in found]
         return sorted(firsts, key=lambda arm: arm.alpha)
 
+    def side(self, base: str, arm: LoraArm) -> Side:
+        """An arm on the paper's split, and its counterpart in cross-validation."""
+        fields = {"modules": arm.modules} if arm.rank else {}
+        return Side(arm, folded.find(self.folds, base, "lora" if arm.rank else "full", **fields))
+
+    def contrast(self, one: LoraArm, other: LoraArm) -> Contrast:
+        """Two arms of one base, compared."""
+        base = one.base
+        untuned = Side(Arm(base, (self.untuned[base],)), folded.find(self.folds, base, "base"))
+        return Contrast(self.side(base, one), self.side(base, other), self.side(base, self.full(base)), untuned)
+
     def attention(self, base: str) -> LoraArm:
         """The best rank on attention alone."""
         return next(arm for arm in self.arms if arm.base == base and arm.modules == adapt.ATTENTION)
@@ -110,8 +124,8 @@ def make_arm(found: Sequence[Record]) -> LoraArm:
     return LoraArm(run.base, records, run.rank, run.alpha, run.modules, tried)
 
 
-def lora_results(records: Sequence[Record]) -> LoraResults:
-    """The chapter's records, sorted.
+def lora_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> LoraResults:
+    """The chapter's records and those of its cross-validation, sorted.
 
     Raises:
         ValueError: no run of full fine-tuning or of LoRA has finished on some base.
@@ -126,7 +140,8 @@ def lora_results(records: Sequence[Record]) -> LoraResults:
             if not any((arm.base, arm.modules) == (base, modules) for arm in arms):
                 raise ValueError(f"{base}, {kind}: no run has finished; see the records, then sweep --retry-failed.")
     others = tuple(record for record in ours if record.status != "ok")
-    return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, others)
+    return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, others,
+                       tuple(folded.arms_of(folds)))  # fmt: skip
 
 
 def gain(found: LoraResults, base: str, split: str) -> Interval:

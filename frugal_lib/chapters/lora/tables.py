@@ -9,7 +9,7 @@ import numpy as np
 
 from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, overfit
 from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor, step_name
-from frugal_lib.core.runs import Record
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.models import adapt
 from frugal_lib.paper import published
@@ -203,3 +203,9 @@ def profile_table(records: Sequence[Record]) -> Iterator[dict]:
             parts = {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
             products = {"number of products": f"{row['profile']['products']:.0f}"}
             yield {"base": record.run.base, "method": step_name(row)} | parts | products
+
+
+def arm_name(run: Run) -> str:
+    """A way of fine-tuning in words."""
+    where = ", attention only" if run.modules == adapt.ATTENTION else ""
+    return {"base": "not fine-tuned", "full": "full fine-tuning"}.get(run.method, f"LoRA, rank {run.rank}{where}")

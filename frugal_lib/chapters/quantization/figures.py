@@ -153,7 +153,8 @@ def generality_chart(found: QuantizationResults) -> Figure:
                 worse, y = measure.damage(arm, found.full(base)), len(names) - 1 - names.index(arm.name) - 0.18 * place
                 draw_interval(axes, y, worse, COLOURS[place], across=True, ms=5, label=base)
         axes.axvline(0, color="black", lw=1)
-        axes.axvspan(-measure.margin, measure.margin, color=FLOOR, alpha=0.12, lw=0)
+        margins = [measure.margin(found.untuned(base), found.won(base)) for base in found.bases]
+        axes.axvspan(-max(margins), max(margins), color=FLOOR, alpha=0.12, lw=0)
         axes.set_title(measure.name.replace(", ", ",\n").replace("unrelated ", "unrelated\n"), fontsize=9)
         axes.set_xlabel(measure.unit.replace("bits per ", "bits per\n"), fontsize=9)
         axes.tick_params(axis="x", labelsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from frugal_lib.chapters import common
+from frugal_lib.chapters import common, folds
 from frugal_lib.chapters.common import STAND_INS, on_pairs, pair_editions, without_checks
 from frugal_lib.chapters.quantization.settings import QuantizationGrid
 from frugal_lib.core import select
@@ -84,7 +84,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     others = [run for base in plan.bases for i in seeds[base][1:] for run in trained_runs(profile, base, i)]
     others = [run for run in others if run.method != "qaft"]
     bases = [start(profile, base, seed) for base in plan.bases]
-    extra = common.with_spot_check(profile, on_public_domain(spot_run(first)), epochs=2, pairs=16)
+    extra = common.with_spot_check(profile, first, lambda runs: on_public_domain(spot_run(runs)), epochs=2, pairs=16)
     known = [common.floor_run(profile, seed), released.zero_shot_run()]
     records = sweep([*first, *others, *bases, *extra, *known])
     formats = [run for base in plan.bases for i in seeds[base] for run in format_runs(profile, base, i)]
@@ -101,3 +101,24 @@ def spot_run(runs: Sequence[Run]) -> Run:
     trained = [run for run in runs if run.method == "qaft"]
     last = [run for run in trained if run.base == trained[-1].base]
     return max(last, key=lambda run: (run.format == "int4-channel", run.learning_rate, -run.seed))
+
+
+def fold_arms(profile: Profile, base: str, seed: int, sweep: Sweep) -> list[Run]:
+    """The first fold of what is compared with full fine-tuning: its model in every format, QAFT, QLoRA."""
+    plan = profile.quantization
+    full = replace(folds.best_full(profile, base, seed, sweep), chapter="quantization")
+    adapter = replace(folds.best_adapter(profile, base, seed, sweep), chapter="quantization")
+    trained = [replace(full, method="qaft", format=format) for format in plan.fold_qaft_formats]
+    formats = [replace(full, format=format) for format in plan.fold_formats]
+    formats = [run if run.format in plan.fold_checked_formats else folds.without_checks(run) for run in formats]
+    return [*trained, replace(adapter, method="qlora", format="nf4"), *formats]
+
+
+def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """Chapter 3 in cross-validation, beside chapter 1's runs; the formats are made of each fold's tuned model."""
+    runs: list[Run] = []
+    for base in folds.of_bases(profile) if profile.quantization.fold_formats else ():
+        sweep(folds.everywhere(profile, folds.best_full(profile, base, seed, sweep), seed))  # whose weights are kept
+        arms = fold_arms(profile, base, seed, sweep)
+        runs += [run for arm in arms for run in folds.everywhere(profile, arm, seed)]
+    return sweep(runs)

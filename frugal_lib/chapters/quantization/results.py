@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 from frugal_lib.chapters.quantization import plan
 from frugal_lib.core import select
-from frugal_lib.core.runs import Record
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import Interval
 from frugal_lib.models.formats import FORMATS
 from frugal_lib.paper import published
+from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm, gap
+from frugal_lib.report.contrast import Contrast, Side
+from frugal_lib.report.folded import FoldArm
 
 SCALES = {"tensor": "per tensor", "channel": "per channel", "block": "per block"}
 FORMAT_NAMES = {
@@ -36,6 +39,14 @@ PAPER_FORMATS = {
 METHODS = {"base": "not fine-tuned", "full": "full fine-tuning", "lora": "LoRA", "qaft": "QAFT", "qlora": "QLoRA"}
 
 
+def name_of(arm: FormatArm | Run) -> str:
+    """How a model was trained and what its weights are stored as, in words."""
+    tuned, stored = METHODS[arm.method], FORMAT_NAMES[arm.format]
+    if arm.method == "full" and arm.format != "fp32":
+        return f"{tuned}, then {stored}"
+    return tuned if arm.format == "fp32" else f"{tuned}, {stored}"
+
+
 @dataclass(frozen=True)
 class FormatArm(Arm):
     """How a model was trained, and what its weights are stored as."""
@@ -45,10 +56,7 @@ class FormatArm(Arm):
 
     @property
     def name(self) -> str:
-        tuned, stored = METHODS[self.method], FORMAT_NAMES[self.format]
-        if self.method == "full" and self.format != "fp32":
-            return f"{tuned}, then {stored}"
-        return tuned if self.format == "fp32" else f"{tuned}, {stored}"
+        return name_of(self)
 
     @property
     def nominal_bytes(self) -> float:
@@ -65,6 +73,7 @@ class QuantizationResults:
     zero_shot: Record
     unsupported: tuple[Record, ...]
     tried: tuple[Record, ...]  # QAFT at every rate and seed
+    folds: tuple[FoldArm, ...] = ()  # in cross-validation
 
     @property
     def bases(self) -> list[str]:
@@ -81,6 +90,19 @@ class QuantizationResults:
     def untuned(self, base: str) -> FormatArm:
         """The base as it is."""
         return self.arm(base, "base")
+
+    def side(self, base: str, method: str, format: str = "fp32") -> Side:
+        """An arm on the paper's split, and its counterpart in cross-validation."""
+        return Side(self.arm(base, method, format), folded.find(self.folds, base, method, format=format))
+
+    def contrast(self, base: str, one: tuple[str, str], other: tuple[str, str] = ("full", "fp32")) -> Contrast:
+        """Two arms of one base, each by its method and format, compared."""
+        sides = (self.side(base, *key) for key in (one, other, ("full",), ("base",)))
+        return Contrast(*sides)
+
+    def won(self, base: str) -> float:
+        """What full fine-tuning wins over the base in bits per character, on the test sonnets."""
+        return self.contrast(base, ("full", "fp32")).intervals()["test"][1].mean
 
     def formats(self, base: str) -> list[FormatArm]:
         """The fully fine-tuned model in every format, widest first."""
@@ -114,8 +136,8 @@ def arms_of(records: Sequence[Record]) -> tuple[FormatArm, ...]:
     return tuple(arms)
 
 
-def quantization_results(records: Sequence[Record]) -> QuantizationResults:
-    """The chapter's records, sorted.
+def quantization_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> QuantizationResults:
+    """The chapter's records and those of its cross-validation, sorted.
 
     Raises:
         ValueError: the base or full fine-tuning has not finished on some base.
@@ -129,6 +151,7 @@ def quantization_results(records: Sequence[Record]) -> QuantizationResults:
         zero_shot,
         tuple(r for r in ours if r.status == "unsupported"),
         tuple(r for r in ours if r.run.method == "qaft" and r.status == "ok"),
+        tuple(folded.arms_of(folds)),
     )
     for base in {r.run.base for r in ours}:
         for method in ("base", "full"):

@@ -30,7 +30,8 @@ class Settings:
 
     `formats` are those into which the fully fine-tuned model is converted; generality is measured of the
     `checked_formats` among them. QAFT trains for each of `qaft_formats`. `pairs` is the number of pairs of
-    each set to train a probe on, and as many to ask about. `speed_tokens` are generated to measure speed.
+    each set to train a probe on, and as many to ask about. `speed_tokens` are generated to measure speed. What
+    begins with `fold_` is the same for cross-validation.
     """
 
     bases: dict[str, QuantizationGrid]
@@ -40,3 +41,6 @@ class Settings:
     pairs: int
     speed_tokens: int
     speed_rounds: int
+    fold_formats: tuple[str, ...] = ()
+    fold_checked_formats: tuple[str, ...] = ()
+    fold_qaft_formats: tuple[str, ...] = ()

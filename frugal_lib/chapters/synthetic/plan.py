@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from frugal_lib.chapters import common
-from frugal_lib.chapters.common import CLEAN, STRICT, taught
+from frugal_lib.chapters import common, folds
+from frugal_lib.chapters.common import CLEAN, FREE, STRICT, taught
 from frugal_lib.chapters.synthetic.settings import StudentGrid
+from frugal_lib.core import fetch
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.paper import released
 from frugal_lib.profiles import Profile
@@ -87,7 +88,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
             runs += [*long_runs(grid, found), *found, checked(profile, plain(profile, base, i))]
     bases = [checked(profile, common.start(profile, seed, "synthetic", b, g.samples)) for b, g in plan.bases.items()]
     cut = {"items": 16, "max_steps": 2, "judge_steps": 1}
-    extra = common.with_spot_check(profile, on_public_domain(spot_run(runs)), **cut)
+    extra = common.with_spot_check(profile, runs, lambda runs: on_public_domain(spot_run(runs)), **cut)
     known = [common.floor_run(profile, seed), released.generations_run()]
     return audits + sweep([*runs, *bases, *extra, *known])
 
@@ -102,3 +103,33 @@ def spot_run(runs: Sequence[Run]) -> Run:
     with_teacher = [run for run in runs if run.items]
     last = [run for run in with_teacher if run.base == with_teacher[-1].base]
     return min(last, key=lambda run: (run.items, run.epochs, run.selection, run.seed))
+
+
+def fold_students(profile: Profile, full: Run) -> list[Run]:
+    """Students at equal exposure, one of every teacher, whose sonnets have no line of Shakespeare, and one of none.
+
+    They take the settings of full fine-tuning, and keep their last weights, so that all have read as much.
+    """
+    plan = profile.synthetic.folds
+    plain = replace(full, chapter="synthetic", passes=plan.passes, epochs=1, keep="last")
+    with_teacher = {"selection": FREE, "exposure": plan.exposure}
+    taught = [
+        replace(plain, teacher=teacher, items=items, **with_teacher, data_digest=digest_with(plain, teacher))
+        for teacher in plan.teachers
+        for items in plan.items[full.base]
+    ]
+    return [*taught, plain]
+
+
+def digest_with(run: Run, teacher: str) -> str:
+    """The digest of what a run reads and of a teacher's sonnets."""
+    return fetch.digest([run.data_digest, *by_name.digest_parts(teacher)])
+
+
+def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """Chapter 4 in cross-validation: a student of every teacher, at equal exposure."""
+    runs: list[Run] = []
+    for base in folds.of_bases(profile) if profile.synthetic.folds else ():
+        full = folds.best_full(profile, base, seed, sweep)
+        runs += [run for arm in fold_students(profile, full) for run in folds.everywhere(profile, arm, seed)]
+    return sweep(runs)

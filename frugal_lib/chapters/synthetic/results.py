@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from frugal_lib.chapters import common
 from frugal_lib.chapters.synthetic import plan
-from frugal_lib.core.runs import Record
+from frugal_lib.core.cross_validation import Differences, fold_interval
+from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import Interval
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.report.arm import Arm, gap, token_losses
-from frugal_lib.report.measures import interaction
+from frugal_lib.report import folded
+from frugal_lib.report.arm import Arm, gap
+from frugal_lib.report.cells import NONE
+from frugal_lib.report.contrast import FOLDS, Contrast, Side
+from frugal_lib.report.folded import FoldArm
+from frugal_lib.report.measures import bpc_matrix, interaction
 from frugal_lib.tasks.students import SPLITS
 from frugal_lib.teachers.by_name import SHAKESPEARE
 
@@ -75,6 +81,7 @@ class SyntheticResults:
     untuned: dict[str, Student]
     floor: Record
     generations: Record
+    folds: tuple[FoldArm, ...] = ()  # in cross-validation, at equal exposure
 
     @property
     def bases(self) -> list[str]:
@@ -84,6 +91,17 @@ class SyntheticResults:
     def teachers(self) -> list[str]:
         """The teachers that students had, those of Gemini first."""
         return [name for name in TEACHER_NAMES if any(student.teacher == name for student in self.students)]
+
+    def in_folds(self, base: str, teacher: str) -> FoldArm | None:
+        """The students of a teacher, or of none, at equal exposure; of several sizes the largest."""
+        found = [a for a in self.folds if (a.run.base, a.run.teacher) == (base, teacher) and a.run.passes]
+        return max(found, key=lambda arm: arm.run.items, default=None)
+
+    def contrast(self, base: str, one: Student | None, other: Student | None, folds: bool) -> Contrast:
+        """Two kinds of students of one base, compared; `folds`: also in cross-validation, by their teachers."""
+        sides = (Side(s, self.in_folds(base, s.teacher) if folds and s else None) for s in (one, other))
+        full, untuned = (folded.find(self.folds, base, method) for method in ("full", "base"))
+        return Contrast(*sides, Side(self.plain(base), full), Side(self.untuned[base], untuned))
 
     def sizes(self, base: str) -> list[int]:
         """The numbers of sonnets that were asked for on a base, without 0."""
@@ -171,8 +189,8 @@ def students_of(records: Sequence[Record], columns: plan.Columns) -> tuple[Stude
     )
 
 
-def synthetic_results(records: Sequence[Record]) -> SyntheticResults:
-    """The chapter's records, sorted.
+def synthetic_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> SyntheticResults:
+    """The chapter's records and those of its cross-validation, sorted.
 
     Raises:
         ValueError: the students without a teacher have not finished on some base.
@@ -183,7 +201,8 @@ def synthetic_results(records: Sequence[Record]) -> SyntheticResults:
     untuned = {r.run.base: Student(r.run.base, (r,)) for r in ours if r.run.method == "base"}
     audits = {r.run.teacher: r for r in ours if r.run.method == "audit"}
     columns = {teacher: plan.columns_of(record) for teacher, record in audits.items()}
-    found = SyntheticResults(audits, students_of(ours, columns), untuned, floor, generations)
+    in_folds = tuple(folded.arms_of(folds))
+    found = SyntheticResults(audits, students_of(ours, columns), untuned, floor, generations, in_folds)
     for base in untuned:
         if not any(s.base == base and not s.teacher for s in found.students):
             raise ValueError(
@@ -213,13 +232,36 @@ def leak_gaps(found: SyntheticResults) -> dict[tuple[str, bool], dict[str, Inter
     return gaps
 
 
-def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> Interval | None:
-    """Test loss of a teacher's students minus another's, without held-out text, on the first base minus on the last.
+def capacity_gap(found: SyntheticResults, teacher: str, other: str) -> tuple[Interval, str] | None:
+    """Loss of a teacher's students minus another's, without held-out text, on the first base minus on the last.
 
-    None where there are no two bases with students of both. Paired by sonnet and by seed.
+    In bits per character, paired by sonnet and by seed, with the held-out text it is on: cross-validation where
+    both bases have it. None where there are no two bases with students of both.
     """
     bases = (found.bases[0], found.bases[-1])
     arms = [found.largest(base, name, common.CLEAN) for base in bases for name in (teacher, other)]
     if len(set(bases)) < 2 or not all(arms):
         return None
-    return interaction([arm.records for arm in arms], token_losses("test"))
+    larger, smaller = (found.contrast(arms[k].base, arms[k], arms[k + 1], folds=True).folds for k in (0, 2))
+    if larger is not None and smaller is not None:
+        seeds = min(len(larger.values), len(smaller.values))
+        values = larger.values[:seeds] - smaller.values[:seeds]
+        return fold_interval(Differences(values, larger.fold_of)), FOLDS
+    return interaction([arm.records for arm in arms], lambda records: bpc_matrix(records, "test")), "test"
+
+
+def fold_name(run: Run) -> str:
+    """A student of the cross-validation in words."""
+    if run.method == "base" or not run.passes:
+        return "not fine-tuned" if run.method == "base" else "full fine-tuning, stopped early"
+    return f"+ {run.items:,} by {TEACHER_NAMES[run.teacher]}" if run.teacher else "Shakespeare alone"
+
+
+def exposure_table(found: SyntheticResults) -> pd.DataFrame:
+    """How often the students of the cross-validation read each of Shakespeare's sonnets and of their teacher's."""
+    lines = []
+    for run in (arm.run for arm in found.folds if arm.run.passes):
+        passes = f"{run.exposure / run.items:g}" if run.items else NONE
+        line = {"base": run.base, "model": fold_name(run), "passes over Shakespeare": run.passes}
+        lines.append(line | {"passes over the teacher": passes, "teacher's sonnets read": run.exposure})
+    return pd.DataFrame(lines).set_index("base") if lines else pd.DataFrame()

@@ -32,8 +32,22 @@ class StudentGrid:
 
 
 @checked(frozen=True, config=STRICT)
+class StudentFolds:
+    """Chapter 4 in cross-validation: students that read Shakespeare's sonnets `passes` times each.
+
+    Besides they read `exposure` sonnets of a teacher: a draw of as many as `items` says by base, in turn.
+    """
+
+    teachers: tuple[Literal["flash-lite", "flash", "pro", "human"], ...]
+    passes: int
+    exposure: int
+    items: dict[str, tuple[int, ...]]
+
+
+@checked(frozen=True, config=STRICT)
 class Settings:
     """Chapter 4: the teachers, and a grid of students for each base."""
 
     teachers: tuple[Literal["flash-lite", "flash", "pro", "human", "offline"], ...]
     bases: dict[str, StudentGrid]
+    folds: StudentFolds | None = None

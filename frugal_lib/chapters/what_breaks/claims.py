@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
 from IPython.display import HTML
 
 from frugal_lib.chapters.baseline.labelled import LabelledRow, labelled_rows
@@ -14,9 +15,9 @@ from frugal_lib.chapters.lora.results import LoraResults, lora_results
 from frugal_lib.chapters.quantization.results import QuantizationResults, quantization_results
 from frugal_lib.chapters.synthetic.results import SyntheticResults, synthetic_results
 from frugal_lib.core.runs import Record
-from frugal_lib.report.cells import framed
+from frugal_lib.report.cells import NONE, framed
 from frugal_lib.report.claim import Claim, verdicts
-from frugal_lib.report.verdict import Verdict, mark
+from frugal_lib.report.verdict import Verdict, corrected, mark
 
 CHAPTERS = {  # the page of each, and the field of `Book` that its claims' tests take
     "baseline": ("01_baseline", "labelled"),
@@ -50,13 +51,13 @@ class Book:
         return self.quantization.full(base).fact("parameters") / 1e6
 
 
-def book_of(records: dict[str, Sequence[Record]]) -> Book:
-    """The results of the records of each chapter, by its name."""
+def book_of(records: Mapping[str, Sequence[Record]], folds: Mapping[str, Sequence[Record]]) -> Book:
+    """The results of the records of each chapter, and of those of its cross-validation, by its name."""
     return Book(
         tuple(labelled_rows(records["baseline"])),
-        lora_results(records["lora"]),
-        quantization_results(records["quantization"]),
-        synthetic_results(records["synthetic"]),
+        lora_results(records["lora"], folds["lora"]),
+        quantization_results(records["quantization"], folds["quantization"]),
+        synthetic_results(records["synthetic"], folds["synthetic"]),
     )
 
 
@@ -76,9 +77,13 @@ def collected() -> list[tuple[str, str, Claim]]:
 
 
 def evaluated(book: Book) -> list[tuple[str, Claim, list[Verdict]]]:
-    """Every headline claim with its page and its verdicts, one per base; without those that nothing was run for."""
+    """Every headline claim with its page and its verdicts, one per base; without those that nothing was run for.
+
+    Holm's correction is for all of them together.
+    """
     found = [(page, claim, verdicts([claim], getattr(book, field), book.bases)) for page, field, claim in collected()]
-    return [line for line in found if line[2]]
+    after = iter(corrected([verdict for _, _, told in found for verdict in told]))
+    return [(page, claim, [next(after) for _ in told]) for page, claim, told in found if told]
 
 
 def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -> dict[str, list[str]]:
@@ -91,11 +96,36 @@ def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -
 
 @framed
 def claim_table(book: Book) -> Iterator[dict]:
-    """Claim, verdict, our difference with its interval for each base, the paper's numbers."""
+    """Claim and its place, the paper's numbers and what its files show, our verdict and difference for each base."""
     for page, claim, found in evaluated(book):
         yield {
-            "claim": HTML(f'<a href="{page}.html">{claim.text}</a>'),
-            "verdict": HTML("<br>".join(f"{v.base}: {mark(v.verdict)}" for v in found)),
+            "claim": HTML(f'<a href="{page}.html">{claim.text}</a> <small>({claim.place})</small>'),
+            "the paper and its files": found[0].paper,
+            "verdict": HTML("<br>".join(f"{v.base}: {mark(v.verdict, notes(v))}" for v in found)),
             "ours, difference": HTML("<br>".join(f"{v.base}: {v.number}" for v in found)),
-            "paper": found[0].paper + f" ({claim.place})" * (claim.place not in found[0].paper),
         }
+
+
+FLIPS, FALLS = "†", "‡"  # marks of a verdict: another choice would turn it; Holm's correction would not leave it
+
+
+def notes(verdict: Verdict) -> str:
+    """The marks of a verdict."""
+    return FLIPS * bool(verdict.flips) + FALLS * (not verdict.survives)
+
+
+@framed
+def robustness_table(book: Book) -> Iterator[dict]:
+    """Every verdict, what it rests on, and the choices under which it would be another."""
+    for _, claim, found in evaluated(book):
+        for v in found:
+            yield {
+                "claim": claim.text,
+                "base": v.base,
+                "verdict": HTML(mark(v.verdict, notes(v))),
+                "by": v.source,
+                "detectable": f"{v.detectable:.4f}" if np.isfinite(v.detectable) else NONE,
+                "p": f"{v.p:.2g}" if np.isfinite(v.p) else NONE,
+                "another verdict under": "; ".join(f"{name}: {v.choices[name]}" for name in v.flips) or NONE,
+                "the same under": ", ".join(name for name in v.choices if name not in v.flips) or NONE,
+            }

@@ -9,6 +9,7 @@ from frugal_lib.chapters import common
 from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.synthetic import plan as synthetic_plan
 from frugal_lib.core.runs import Record, Run, Sweep
+from frugal_lib.paper import reports
 from frugal_lib.profiles import Profile
 
 RECORDS = "controls"  # what the chapter is called in its runs, and so in the names of committed records
@@ -49,17 +50,29 @@ def floor_runs(profile: Profile, seed: int) -> list[Run]:
 
 
 def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
-    """Contaminated students first, which take longest, then the samples, then what needs no model."""
+    """Contaminated students first, which take longest, then the samples, then what needs no model.
+
+    Among the latter is what the paper's repository has of its own runs and no other chapter asks for.
+    """
     plan = profile.what_breaks
     seeds = range(seed, seed + plan.seeds)
     taught = [run for base in plan.bases for run in contaminated_runs(profile, base, seed)]
     sampled = [run for base in plan.bases for i in seeds for run in sampling_runs(profile, base, i)]
-    twin = synthetic_plan.on_public_domain(spot_run(taught))
-    extra = common.with_spot_check(profile, twin, epochs=2, patience=2, items=16)
-    return sweep([*taught, *sampled, *extra, *floor_runs(profile, seed)])
+    extra = common.with_spot_check(profile, taught, twin_of, epochs=2, patience=2, items=16)
+    return sweep([*taught, *sampled, *extra, *floor_runs(profile, seed), reports.reports_run()])
+
+
+def twin_of(runs: Sequence[Run]) -> Run:
+    """The spot check's run on what every machine has."""
+    return synthetic_plan.on_public_domain(spot_run(runs))
 
 
 def spot_run(runs: Sequence[Run]) -> Run:
     """The cheapest contaminated run: the shortest pattern on the last base."""
     found = [run for run in runs if run.doses]
     return min((run for run in found if run.base == found[-1].base), key=lambda run: (len(run.doses), run.seed))
+
+
+def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
+    """No cross-validation of its own: the claims are those of the other chapters."""
+    return []

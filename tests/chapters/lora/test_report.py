@@ -7,16 +7,17 @@ from fakes.lora import results
 
 from frugal_lib.chapters.lora import claims, paper_sweep, tables
 from frugal_lib.chapters.lora import results as lora
-from frugal_lib.chapters.lora.paper_sweep import differing_table, printed_numbers
+from frugal_lib.chapters.lora.paper_sweep import differing_table
 from frugal_lib.core.runs import read
 from frugal_lib.core.stats import Interval
+from frugal_lib.paper.confirmed import sweep_numbers
 from frugal_lib.paper.released import COMMITTED, sweep_run
 from frugal_lib.report import claim
-from frugal_lib.report import verdict as verdict_words
+from frugal_lib.report.verdict import HIGHER, KEEPS, LOWER, worse_perhaps
 
 
 @pytest.mark.parametrize(
-    ("adapter_loss", "verdict"), [(3.0, "supported"), (2.5, "supported"), (3.02, "supported"), (3.5, "contradicted")]
+    ("adapter_loss", "verdict"), [(3.0, "holds"), (2.5, "holds"), (3.02, "holds"), (3.5, "not reproduced")]
 )
 def test_the_verdict_on_matching_follows_the_records(monkeypatch, adapter_loss, verdict):
     found = results(monkeypatch, adapter_loss)
@@ -31,34 +32,36 @@ def test_where_full_fine_tuning_wins_nothing_there_is_nothing_to_match(monkeypat
         rows = [e | ({"nll": 290.0} if e["kind"] == "likelihood" else {}) for e in record.examples]
         return dataclasses.replace(record, examples=rows)
 
-    assert claims.matches(results(monkeypatch, 3.0, change), "micro").verdict == "not distinguishable"
+    assert claims.matches(results(monkeypatch, 3.0, change), "micro").verdict == "cannot be told"
 
 
 def test_a_match_is_a_loss_within_a_tenth_of_the_gain():
     interval = Interval(0.05, 0.01, 0.09, 3, 10)
-    assert verdict_words.not_worse(interval, 0.1) == "supported"
-    assert verdict_words.not_worse(interval, 0.08) == "contradicted"
-    assert verdict_words.not_worse(dataclasses.replace(interval, low=-0.01), 0.08) == "not distinguishable"
-    assert (verdict_words.lower(interval), verdict_words.higher(interval)) == ("contradicted", "supported")
-    assert verdict_words.higher(Interval(0.0, -1.0, 1.0, 3, 10)) == "not distinguishable"
+    assert KEEPS.beside(interval, 0.1) == "holds"
+    assert KEEPS.beside(interval, 0.08) == "cannot be told"  # worse, and perhaps within the margin: no contradiction
+    assert KEEPS.beside(interval, 0.005) == "not reproduced"
+    assert worse_perhaps(interval, 0.08) and not worse_perhaps(interval, 0.1) and not worse_perhaps(interval, 0.005)
+    assert (LOWER.word(interval), HIGHER.word(interval)) == ("not reproduced", "holds")
+    assert HIGHER.word(Interval(0.0, -1.0, 1.0, 3, 10)) == "cannot be told"
 
 
 def test_the_other_claims_follow_the_records_too(monkeypatch):
     found = results(monkeypatch, 3.0)
     by_claim = {v.claim: v for v in claim.verdicts(claims.CLAIMS, found, found.bases) if v.base == "micro"}
-    assert list(by_claim) == [one.text for one in claims.CLAIMS] and len(by_claim) == 4
-    assert by_claim["LoRA overfits less"].verdict == "supported"
-    assert "−0.400" in by_claim["LoRA overfits less"].ours
-    assert by_claim["Adapting attention and MLP beats attention alone"].verdict == "supported"
-    assert "+0.300" in by_claim["Adapting attention and MLP beats attention alone"].ours
-    assert by_claim["LoRA tolerates higher learning rates"].verdict != "contradicted"
+    assert list(by_claim) == [one.text for one in claims.CLAIMS] and len(by_claim) == 5
+    assert by_claim["LoRA avoids the strongest overfitting"].verdict == "holds"
+    assert "−0.400" in by_claim["LoRA avoids the strongest overfitting"].ours
+    assert by_claim["Ranks 1–128 stay within about one chrF point"].verdict == "holds"
+    assert by_claim["Adapting attention and MLP beats attention alone"].verdict == "holds"
+    assert "+0.1082" in by_claim["Adapting attention and MLP beats attention alone"].ours  # 0.3 · 100 / 400 / ln 2
+    assert by_claim["LoRA tolerates higher learning rates"].verdict != "not reproduced"
     assert "rate 5e-3" in by_claim["LoRA tolerates higher learning rates"].ours
 
 
 def test_a_claim_that_rests_on_one_seed_is_left_open(monkeypatch):
     found = results(monkeypatch, 3.0)
     one = dataclasses.replace(found, arms=tuple(dataclasses.replace(a, records=a.records[:1]) for a in found.arms))
-    assert claims.overfits_less(one, "micro").verdict == "not distinguishable"
+    assert claims.overfits_less(one, "micro").verdict == "cannot be told"
 
 
 def test_table_3_has_the_papers_ranks_with_its_values_and_ours_beside(monkeypatch):
@@ -89,9 +92,9 @@ def test_other_ranks_than_the_papers_have_lines_of_their_own(monkeypatch):
 
 def test_the_papers_tables_are_held_against_its_file(monkeypatch):
     found = results(monkeypatch, 3.0)
-    numbers = list(printed_numbers(found.paper))
+    numbers = list(sweep_numbers(found.paper))
     assert len(numbers) == 23 and sum(number.confirmed for number in numbers) == 16
-    losses = {number.place: number.in_file for number in numbers if number.column == "dev loss"}
+    losses = {number.place: number.in_file for number in numbers if number.what == "dev loss"}
     assert losses == pytest.approx({"Table 6, attention + MLP": 4.355, "Table 6, attention only": 4.170}, abs=5e-4)
     table = differing_table(found)
     assert set(table.index) == {

@@ -10,7 +10,7 @@ from frugal_lib.chapters.synthetic import results as synthetic_results
 from frugal_lib.chapters.synthetic.claims import order_words
 from frugal_lib.chapters.synthetic.results import by_sonnet, leak_gaps
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.stats import Interval
+from frugal_lib.core.stats import t_interval
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, html
 from frugal_lib.report.arm import gap
@@ -38,21 +38,21 @@ def test_verdicts_follow_from_the_losses(results):
     told = verdicts(results())
     for base in ("micro", "nano"):
         for how in ("as released", "without held-out text"):
-            assert told[f"Flash teaches better than Pro, {how}", base] == "supported"
-            assert told[f"A stronger teacher is not always better, {how}", base] == "supported"
-            assert told[f"Sonnets by Flash improve the student, {how}", base] == "supported"
-        assert told["Sonnets by Flash keep zero-shot ability", base] == "supported"
-        assert told["Sonnets by other poets improve the student", base] == "supported"
-    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "not distinguishable"
+            assert told[f"Flash teaches better than Pro, {how}", base] == "holds"
+            assert told[f"A stronger teacher is not always better, {how}", base] == "holds"
+            assert told[f"Synthetic data helps: sonnets by Flash, {how}", base] == "holds"
+        assert told["Sonnets by Flash keep zero-shot ability", base] == "holds"
+        assert told["Sonnets by other poets improve the student", base] == "holds"
+    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "cannot be told"
 
 
 def test_a_claim_has_a_name_and_words_of_its_own(results):
     assert len({c.name for c in claims.CLAIMS}) == len({c.text for c in claims.CLAIMS}) == len(claims.CLAIMS)
     assert {c.name for c in claims.CLAIMS if c.headline} == {
         *(f"{name}-{selection}" for name in ("stronger", "flash-pro") for selection in ("released", "clean")),
-        "capacity",
-        "more-hurts",
-        "flash-generality",
+        *(f"{name}-helps" for name in ("flash-lite", "flash", "pro")),
+        *(f"{name}-generality" for name in ("flash", "flash-lite")),
+        *("capacity", "more-hurts", "flash-helps-released", "form"),
     }
 
 
@@ -65,7 +65,7 @@ def test_capacity_is_tested_on_the_larger_base_minus_the_smaller(results):
 
     plan = synthetic_plan.records(load_profile("micro"), 0, lambda runs: [more(run) for run in runs])
     told = verdicts(synthetic_results.synthetic_results(plan))
-    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "supported"
+    assert told["Pro transfers worse for lack of capacity", "micro − nano"] == "holds"
 
 
 def test_a_leak_can_carry_a_verdict(results):
@@ -73,15 +73,16 @@ def test_a_leak_can_carry_a_verdict(results):
     extra = {("flash", n, s): 0.15 for n in (100, 500, 1000) for s in ("", "clean")}
     told = verdicts(results(extra))
     for base in ("micro", "nano"):
-        assert told["Flash teaches better than Pro, without held-out text", base] == "contradicted"
-        assert told["A stronger teacher is not always better, without held-out text", base] != "contradicted"
+        assert told["Flash teaches better than Pro, without held-out text", base] == "not reproduced"
+        assert told["A stronger teacher is not always better, without held-out text", base] != "not reproduced"
 
 
 def test_the_order_of_teachers():
-    better, worse, open_ = (Interval(m, m - 0.1, m + 0.1, 3, 12) for m in (-0.2, 0.2, 0.0))
-    assert order_words([better, worse, open_]) == "supported"
-    assert order_words([better, better]) == "contradicted"
-    assert order_words([better, open_]) == "not distinguishable"
+    better, worse, open_ = (t_interval(m, 0.002, 20, (3, 12), 0.95) for m in (-0.2, 0.2, 0.0))
+    for gaps, word in (
+        ([better, worse, open_], "holds"), ([better, better], "not reproduced"), ([better, open_], "cannot be told")
+    ):  # fmt: skip
+        assert order_words(gaps, gaps)[0] == word
 
 
 def test_the_losses_without_leaked_sonnets(results):

@@ -3,7 +3,8 @@
 import dataclasses
 
 import pytest
-from fakes.book import made_of_all_chapters
+from fakes.book import NO_FOLDS, made_of_all_chapters
+from fakes.folds import made
 
 from frugal_lib.chapters.baseline import sonnets
 from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures
@@ -24,10 +25,10 @@ def words(book):
 
 
 def test_every_claim_of_the_paper_has_a_verdict_from_records(records):
-    book = claims.book_of(records())
+    book = claims.book_of(records(), NO_FOLDS)
     found = evaluated(book)
-    assert len(found) == len(collected()) == 18
-    assert {v.verdict for line in found for v in line[2]} <= {"supported", "contradicted", "not distinguishable"}
+    assert len(found) == len(collected()) == 32
+    assert {v.verdict for line in found for v in line[2]} <= {"holds", "not reproduced", "cannot be told"}
     assert all(v.number and v.paper for line in found for v in line[2])
     pages = [page for page, _, _ in collected()]
     assert pages == sorted(pages) and set(pages) == {"01_baseline", "02_lora", "03_quantization", "04_synthetic"}
@@ -42,35 +43,65 @@ def test_a_doctored_record_changes_its_verdict_and_no_other(records):
         rows = [row | {"nll": row["nll"] - 200} if row["kind"] == "likelihood" else row for row in record.examples]
         return dataclasses.replace(record, examples=rows)
 
-    before, after = (words(claims.book_of(records(change))) for change in (lambda record: record, doctored))
+    before, after = (words(claims.book_of(records(change), NO_FOLDS)) for change in (lambda record: record, doctored))
     changed = sorted({text for text, base in before if before[text, base] != after[text, base]})
     assert len(changed) == 2
     assert changed[0].startswith("INT4 collapses without QAFT") and changed[1].startswith("QAFT restores INT4")
-    assert (before[changed[0], "micro"], after[changed[0], "micro"]) == ("supported", "contradicted")
+    assert (before[changed[0], "micro"], after[changed[0], "micro"]) == ("holds", "not reproduced")
+
+
+def in_folds(change=lambda run, loss: loss):
+    """The cross-validation of all chapters, where LoRA and QAFT are as good as full fine-tuning."""
+
+    def loss(run):
+        return change(run, {"base": 4.0}.get(run.method, 3.0) + (2.0 if run.format == "int4-tensor" else 0.0))
+
+    return {name: made(name, loss) for name in ("lora", "quantization", "synthetic")}
+
+
+def test_a_doctored_fold_changes_its_verdict_and_no_other(records):
+    def doctored(run, loss):
+        return loss + 0.5 * (run.chapter == "lora" and run.modules == "attention-mlp" and run.base == "nano")
+
+    before, after = (words(claims.book_of(records(), folds)) for folds in (in_folds(), in_folds(doctored)))
+    changed = sorted(key for key in before if before[key] != after[key])
+    assert changed == [
+        ("Adapting attention and MLP beats attention alone", "nano"),
+        ("LoRA matches full fine-tuning", "nano"),
+    ]
+    assert (before[changed[1]], after[changed[1]]) == ("holds", "not reproduced")
+
+
+def test_a_verdict_says_what_it_rests_on_and_what_would_turn_it(records):
+    table = claims.robustness_table(claims.book_of(records(), in_folds()))
+    matches = table.loc["LoRA matches full fine-tuning"]
+    assert set(matches["by"]) == {"cross-validation"} and "margin 5 %" in matches["the same under"].iloc[0]
+    assert table.loc["Full fine-tuning beats the last layer (SST)", "by"] == "test"
 
 
 def test_a_claim_without_runs_is_left_out(records):
     some = records()
     some["synthetic"] = [r for r in some["synthetic"] if r.run.teacher != "flash"]
-    here = {(claim.name, claim.text) for _, claim, _ in evaluated(claims.book_of(some))}
+    here = {(claim.name, claim.text) for _, claim, _ in evaluated(claims.book_of(some, NO_FOLDS))}
     missing = [(page, claim.text) for page, _, claim in collected() if (claim.name, claim.text) not in here]
     assert missing and {page for page, _ in missing} == {"04_synthetic"}
     assert "LoRA matches full fine-tuning" in {text for _, text in here}
 
 
 def test_the_table_links_to_the_chapters_and_names_the_base(records):
-    page = html.table(claims.claim_table(claims.book_of(records()))).data
+    page = html.table(claims.claim_table(claims.book_of(records(), NO_FOLDS))).data
     assert page.count('href="04_synthetic.html"') >= 6 and "micro: <strong" in page
 
 
 def test_verdicts_of_a_test_are_sorted_by_word(records):
-    by_base = {v.base: v for line in evaluated(claims.book_of(records())) for v in line[2] if v.verdict == "supported"}
-    assert claims.bases_by_word(by_base.get, ["micro", "nano", "nowhere"]) == {"supported": ["micro", "nano"]}
+    told = [v for line in evaluated(claims.book_of(records(), NO_FOLDS)) for v in line[2]]
+    by_base = {v.base: v for v in told if v.verdict == "holds"}
+    assert claims.bases_by_word(by_base.get, ["micro", "nano", "nowhere"]) == {"holds": ["micro", "nano"]}
 
 
 def test_the_floors_chart_has_every_score(records):
     found = records()
-    book, rows = claims.book_of(found), sonnets.score_rows(found["baseline"])
+    book, rows = claims.book_of(found, NO_FOLDS), sonnets.score_rows(found["baseline"])
     assert len(paper_groups(book)["its sweep, batch 16"]) > 100
     assert len(our_groups(book, rows)["students of teachers"]) == len(book.synthetic.students)
     (axes,) = figures.floors_chart(book, rows).axes
@@ -79,7 +110,7 @@ def test_the_floors_chart_has_every_score(records):
 
 def test_controls_are_tables_of_numbers(records):
     found = records()
-    book = claims.book_of(found)
+    book = claims.book_of(found, NO_FOLDS)
     assert set(chance.metric_table(found["what_breaks"]).index) == set(chance.METRICS)
     assert len(chance.power_table(book)) == len(chance.paper_differences()) == 6
     assert len(chance.release_table(book)) == 3
@@ -96,7 +127,7 @@ def test_the_papers_difference_takes_more_sonnets_the_larger_the_spread(records,
     """Ten times as large a spread: (1.96 + 0.84)² · 10² = 785, and two more since the spread is estimated."""
     difference = next(iter(chance.paper_differences().values()))
     assert difference == pytest.approx(0.184)
-    book, scores = claims.book_of(records()), chance.release_scores(claims.book_of(records()))
+    book, scores = claims.book_of(records(), NO_FOLDS), chance.release_scores(claims.book_of(records(), NO_FOLDS))
     wide = scores.assign(**{"full fine-tuning": 0.0, "flash-lite": scores.flash - scores.flash.mean()})
     wide["flash-lite"] *= 1.84 / wide["flash-lite"].std()
     monkeypatch.setattr(chance, "release_scores", lambda book: wide)
@@ -105,7 +136,7 @@ def test_the_papers_difference_takes_more_sonnets_the_larger_the_spread(records,
 
 def test_the_numbers_of_the_takeaways(records):
     found = records()
-    book, rows = claims.book_of(found), sonnets.score_rows(found["baseline"])
+    book, rows = claims.book_of(found, NO_FOLDS), sonnets.score_rows(found["baseline"])
     assert claims.row_named(rows, "floor-lines").intervals["dev_chrf"].mean == pytest.approx(42)
     assert claims.row_named(rows, "full").intervals["dev_chrf"].mean == pytest.approx(39)
     costs = {arm.format: cost.mean for arm, cost in comparisons.four_bits(book)}

@@ -65,4 +65,4 @@ def test_a_profile_with_a_pattern_that_cannot_be_read_says_so(tmp_path):
 
 
 def test_no_run_is_asked_for_twice(asked):
-    assert len({run.path for run in asked}) == len(asked) == 43
+    assert len({run.path for run in asked}) == len(asked) == 44

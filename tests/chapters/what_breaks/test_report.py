@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fakes.book import made_of_all_chapters
+from fakes.book import NO_FOLDS, made_of_all_chapters
 
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.baseline import sonnets
@@ -56,7 +56,7 @@ def test_the_curve_is_read_between_numbers_of_copies():
 
 
 def test_the_released_file_lies_on_the_curve(records, contaminated):
-    book = claims.book_of(records).synthetic
+    book = claims.book_of(records, NO_FOLDS).synthetic
     assert copies_in_file(book) and set(copies_in_file(book)) == {138}
     measured = {base: contamination.measured_in_file(book, base) for base in contaminated.bases}
     assert {number for values in measured.values() for number in values} == {138}
@@ -83,13 +83,13 @@ def test_the_score_of_one_run_is_as_uncertain_as_its_parts_say():
 def test_samples_are_counted_by_seed_sonnet_and_sample(records):
     found = chance.by_kind(records["what_breaks"])
     tuned = {(base, method) for base in ("micro", "nano") for method in ("base", "full")}
-    assert set(found) == tuned | {("", "floor-lines"), ("", "floor-tail")}
+    assert set(found) == tuned | {("", method) for method in ("floor-lines", "floor-tail", "released-reports")}
     assert chance.cube(found["micro", "full"], "dev", "chrf").shape == (3, 12, 2)
     assert len(chance.variance_table(records["what_breaks"], "results/micro")) == 4
 
 
 def test_luck_is_the_best_of_many_draws_of_the_same(records):
-    book = claims.book_of(records)
+    book = claims.book_of(records, NO_FOLDS)
     table = chance.luck_table(book, records["what_breaks"])
     lines = table.loc["random lines"]
     first, best = (float(lines[f"best of {trials}"].split()[0]) for trials in (1, 30))
@@ -98,7 +98,7 @@ def test_luck_is_the_best_of_many_draws_of_the_same(records):
 
 
 def test_every_comparison_has_a_p_for_chrf_and_for_loss(records):
-    book = claims.book_of(records)
+    book = claims.book_of(records, NO_FOLDS)
     table, found = comparisons.exact_table(book), comparisons.all_comparisons(book)
     assert len(table) == len(found) == 14 and "LoRA" in table.difference.iloc[0]
     for column, measure in (("p, chrF", "chrf"), ("p, loss", "nats")):
@@ -107,7 +107,7 @@ def test_every_comparison_has_a_p_for_chrf_and_for_loss(records):
 
 
 def test_capacity_is_the_larger_base_minus_the_smaller(records):
-    book = claims.book_of(records)
+    book = claims.book_of(records, NO_FOLDS)
     table = comparisons.capacity_table(book)
     assert len(table) == 8 and list(table.columns)[:3] == ["micro", "nano", "micro − nano"]
     assert "unrelated prose, bits per character" in table.index[-1]
@@ -126,7 +126,7 @@ def test_a_figure_agrees_within_its_spread_and_else_says_why():
 
 def test_figures_measured_twice_are_both_shown(records):
     rows = sonnets.score_rows(records["baseline"])
-    table = first_measurement.check_table(claims.book_of(records), rows, records["what_breaks"])
+    table = first_measurement.check_table(claims.book_of(records, NO_FOLDS), rows, records["what_breaks"])
     assert table.loc["dev chrF, random training lines", "first measured"] == "42 ± 0.3"
     assert table.loc["dev chrF, random training lines", "this book"].startswith("42")
 
@@ -141,7 +141,7 @@ def test_the_committed_records_agree_with_the_first_measurement_or_say_why():
 
     found = {name: registry.plan_of(name).records(profile, 0, sweep) for name in registry.CHAPTERS}
     table = first_measurement.check_table(
-        claims.book_of(found), sonnets.score_rows(found["baseline"]), found["what_breaks"]
+        claims.book_of(found, NO_FOLDS), sonnets.score_rows(found["baseline"]), found["what_breaks"]
     )
     assert len(table) == len(first_measurement.CHECKS)
     assert not [line for line in table.agree if line == "no"]
