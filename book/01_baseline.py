@@ -286,21 +286,22 @@ for sonnet, texts in sonnets.readings(records, count=2):
 
 # %% tags=["hide-input"]
 measured = speed.shown(settings, folder)
-
-
-def rates_of(found):
-    """The speed of a sonnet run and of the machine's matrix products."""
-    metrics, run, place = found[0].metrics, found[0].run, found[0].environment
-    return (
+said = f"No speed was measured for this page; `{measured.source}` does, with nothing else running."
+for record in measured.records:
+    metrics, run, place = record.metrics, record.run, record.environment
+    said = (
         f"{metrics['tokens_per_second']:,.0f} tokens per second: {metrics['training_gflops']:.0f} GFLOP/s (6 × "
         f"{metrics['parameters']:,} parameters per token), {metrics['share_of_gemm']:.2f} of the "
         f"{metrics['gemm_gflops']:.0f} GFLOP/s of FP32 matrix products of {SIZE} × {SIZE} in the same process; base "
         f"{run.base}, batch size {run.batch_size}, dropout {run.dropout:g}, {place['threads']} thread, "
         f"{place['device_name']}."
     )
-
-
-html.say("baseline_speed", measured.say(rates_of))
+if measured.borrowed:
+    said += (
+        f" That is the published record, of profile `{measured.profile}`; `{measured.here}` measures profile "
+        f"`{measured.asked}` on this machine."
+    )
+html.say("baseline_speed", said)
 html.source_line(measured.records, measured.folder, measured.source)
 
 # %% [markdown]
@@ -336,5 +337,14 @@ html.say(
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("baseline", records, device)
-html.say("baseline_spot", spot_check.spot_sentence(then, now))
+if now.status == "ok":
+    agreed = spot_check.agreement(then, now)
+    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
+    said = (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
+        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
+    )
+else:
+    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+html.say("baseline_spot", said)
 html.table(spot_check.spot_table(then, now))

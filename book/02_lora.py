@@ -311,28 +311,30 @@ html.table(paper_sweep.agreement_table(found), "Rank correlation of dev loss and
 
 # %% tags=["hide-input"]
 costs = steps.shown(settings, folder)
-
-
-def speeds(records):
-    spoken = []
-    for record in records:
-        times = steps.factors(record)
-        fast = ", ".join(str(rank) for rank, value in times.items() if value >= steps.WANTED)
-        slow = ", ".join(str(rank) for rank, value in times.items() if value < steps.WANTED)
-        spoken.append(
-            f"on `{record.run.base}` at least {steps.WANTED} times as fast at {f'rank {fast}' if fast else 'no rank'}"
-            + (f", not at {slow}" if slow else "")
-            + f" (times as fast: {', '.join(f'{value:.2f} at rank {rank}' for rank, value in times.items())})"
-        )
-    first = records[0]
-    return (
+said = f"No speed was measured for this page; `{costs.source}` does, with nothing else running."
+spoken = []
+for record in costs.records:
+    times = steps.factors(record)
+    fast = ", ".join(str(rank) for rank, value in times.items() if value >= steps.WANTED)
+    slow = ", ".join(str(rank) for rank, value in times.items() if value < steps.WANTED)
+    spoken.append(
+        f"on `{record.run.base}` at least {steps.WANTED} times as fast at {f'rank {fast}' if fast else 'no rank'}"
+        + (f", not at {slow}" if slow else "")
+        + f" (times as fast: {', '.join(f'{value:.2f} at rank {rank}' for rank, value in times.items())})"
+    )
+if spoken:
+    first = costs.records[0]
+    said = (
         f"A LoRA step on the same batch of {first.run.batch_size} sonnets, compared with a step of full fine-tuning: "
         f"{'; '.join(spoken)}. Measured in turns on {first.environment['threads']} thread of "
         f"{first.environment['device_name']}."
     )
-
-
-html.say("lora_steps", costs.say(speeds))
+if costs.borrowed:
+    said += (
+        f" That is the published record, of profile `{costs.profile}`; `{costs.here}` measures profile "
+        f"`{costs.asked}` on this machine."
+    )
+html.say("lora_steps", said)
 
 # %% tags=["hide-input"]
 if costs.records:
@@ -383,5 +385,14 @@ html.source_line(costs.records, costs.folder, costs.source)
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("lora", records, device)
-html.say("lora_spot", spot_check.spot_sentence(then, now))
+if now.status == "ok":
+    agreed = spot_check.agreement(then, now)
+    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
+    said = (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
+        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
+    )
+else:
+    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+html.say("lora_spot", said)
 html.table(spot_check.spot_table(then, now))

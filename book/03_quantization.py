@@ -48,6 +48,7 @@ from frugal_lib.chapters import registry
 from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.data.labelled import SOURCES
+from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, folded, generality, html, spot_check, verdict
@@ -202,17 +203,16 @@ DEVICES = {
     "saved here is memory.",
     "cuda": "These are times on a GPU, with the kernels of bitsandbytes and torchao for their formats.",
 }
-
-
-def speed_sentence(records):
-    (record,) = records
+rates = speed.shown(settings, folder)
+said = f"No speed was measured for this page; `{rates.source}` does, with nothing else running."
+for record in rates.records:
     place, (factors, apart) = record.environment, speed.relative(record)
     slow, fast = (
         f"{factors[name]:.2f} ({quantization.FORMAT_NAMES[name]})"
         for name in (min(factors, key=factors.get), max(factors, key=factors.get))
     )
     threads = f"{place['threads']} thread" + "s" * (place["threads"] != 1)
-    return (
+    said = (
         f"Greedy generation of {record.metrics['tokens']} tokens after the first lines of dev sonnets, base "
         f"`{record.run.base}`, {place['device_name']}, {threads}; FP32 matrix products run at "
         f"{record.metrics['gemm_gflops']:.0f} GFLOP/s there. At twelve prompts the formats run at {slow} to {fast} "
@@ -220,10 +220,12 @@ def speed_sentence(records):
         f"differences mean nothing. {DEVICES[place['device']]} The paper's numbers are of GPT-2 Small on an L4 GPU at "
         "batch size 8."
     )
-
-
-rates = speed.shown(settings, folder)
-html.say("quantization_speed", rates.say(speed_sentence))
+if rates.borrowed:
+    said += (
+        f" That is the published record, of profile `{rates.profile}`; `{rates.here}` measures profile "
+        f"`{rates.asked}` on this machine."
+    )
+html.say("quantization_speed", said)
 
 # %%
 html.table(tables.speed_table(rates.records, rates.folder), "Table 2: size and tokens per second by format")
@@ -302,5 +304,14 @@ html.table(tables.balanced_table(found), "Yes or no, calibrated")
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("quantization", records, device)
-html.say("quantization_spot", spot_check.spot_sentence(then, now))
+if now.status == "ok":
+    agreed = spot_check.agreement(then, now)
+    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
+    said = (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
+        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
+    )
+else:
+    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+html.say("quantization_spot", said)
 html.table(spot_check.spot_table(then, now))

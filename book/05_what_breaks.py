@@ -56,7 +56,7 @@ from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_no
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
 from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures, first_measurement
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.data.sonnets import GIVEN_LINES
+from frugal_lib.data.sonnets import EDITIONS, GIVEN_LINES
 from frugal_lib.paper import published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
@@ -470,5 +470,14 @@ html.table(first_measurement.check_table(book, rows, controls), "Figures measure
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("what_breaks", controls, device)
-html.say("controls_spot", spot_check.spot_sentence(then, now))
+if now.status == "ok":
+    agreed = spot_check.agreement(then, now)
+    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
+    said = (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
+        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
+    )
+else:
+    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+html.say("controls_spot", said)
 html.table(spot_check.spot_table(then, now))

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec
+
+import pandas as pd
+
 from frugal_lib.core.stats import Interval
+
+Arguments = ParamSpec("Arguments")
+
+
+def framed(lines: Callable[Arguments, Iterable[dict]]) -> Callable[Arguments, pd.DataFrame]:
+    """What a function yields, a line each, as a table whose first column is its index; empty where it yields none."""
+
+    @wraps(lines)
+    def table(*args: Arguments.args, **settings: Arguments.kwargs) -> pd.DataFrame:
+        found = list(lines(*args, **settings))
+        return pd.DataFrame(found).set_index(next(iter(found[0]))) if found else pd.DataFrame()
+
+    return table
 
 
 def rate_text(rate: float) -> str:

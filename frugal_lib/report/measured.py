@@ -15,10 +15,7 @@ PUBLISHED = "micro"  # the profile whose records are in the repository
 
 @dataclass(frozen=True)
 class Measured:
-    """What a chapter shows of a speed: records, the folder they lie in, and the command that measures it here.
-
-    `profile` is the one whose records they are; it is another one than `asked` where that has none.
-    """
+    """What a chapter shows of a speed: records, the folder they lie in, the profile they are of, the one asked for."""
 
     records: Sequence[Record]
     folder: Path
@@ -36,16 +33,15 @@ class Measured:
         """The command that made the records, or would make them."""
         return self.command(self.profile)
 
-    def say(self, sentence: Callable[[Sequence[Record]], str]) -> str:
-        """What `sentence` says of the records, and how to measure what was not, or for another profile."""
-        if not self.records:
-            return f"No speed was measured for this page; `{self.source}` does, with nothing else running."
-        if self.profile == self.asked:
-            return sentence(self.records)
-        return (
-            f"{sentence(self.records)} That is the published record, of profile `{self.profile}`; "
-            f"`{self.command(self.asked)}` measures profile `{self.asked}` on this machine."
-        )
+    @property
+    def here(self) -> str:
+        """The command that measures what was asked for."""
+        return self.command(self.asked)
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether these are the published records, for want of those of the profile that was asked for."""
+        return bool(self.records) and self.profile != self.asked
 
 
 def recorded(chapter: str, runs_of: Callable[[Profile], Sequence[Run]], profile: Profile, results: Path) -> Measured:

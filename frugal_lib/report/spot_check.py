@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from frugal_lib.core.runs import Record
-from frugal_lib.data.sonnets import EDITIONS
 
 
 @dataclass(frozen=True)
@@ -30,22 +29,14 @@ def agreement(then: Record, now: Record) -> Agreement:
     )
 
 
-def spot_sentence(then: Record, now: Record) -> str:
-    """The line that stands above the spot check of every chapter."""
-    if now.status != "ok":
-        return f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
-    found = agreement(then, now)
-    texts = "every sampled text is the same" if found.same_texts else "sampled texts differ"
-    return (
-        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
-        f"{found.worst:.1e}. Record: {found.places[0]}; this build: {found.places[1]}, {found.seconds:.0f} s."
-    )
-
-
 def spot_table(then: Record, now: Record) -> pd.DataFrame:
     """Each metric as recorded and as computed in this build."""
     names = ["dev_chrf", "test_chrf", "dev_bpc", "test_bpc", "dev_lines", "dev_rhyme_share"]
-    rows = [{"metric": n, "record": then.metrics.get(n), "this build": now.metrics.get(n)} for n in names]
-    frame = pd.DataFrame(rows).set_index("metric")
+    return then_and_now("metric", {name: (then.metrics.get(name), now.metrics.get(name)) for name in names})
+
+
+def then_and_now(index: str, values: dict[str, tuple[float | None, float | None]]) -> pd.DataFrame:
+    """Numbers as recorded, as computed in this build, and their difference."""
+    frame = pd.DataFrame.from_dict(values, orient="index", columns=["record", "this build"]).rename_axis(index)
     frame["difference"] = frame["this build"] - frame["record"]
     return frame.map("{:.6f}".format)

@@ -1,10 +1,11 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from fakes.book import NO_FOLDS, fake_any, fake_record, made_of_all_chapters
 from fakes.lora import results, step_row
-from fakes.project import ROOT
+from fakes.project import ROOT, said_by
 from fakes.quantization import fake as fake_quantized
 from fakes.records import ENVIRONMENT
 
@@ -23,7 +24,7 @@ from frugal_lib.chapters.what_breaks import figures as what_breaks_figures
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval
-from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.data.sonnets import EDITIONS, Sonnet
 from frugal_lib.metrics import reference_models
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
@@ -172,15 +173,24 @@ def test_text_of_models_and_machines_is_escaped(records):
     assert f'href="../results/micro/{records[0].run.path}"' in line
 
 
-def test_the_spot_check_tells_same_from_different(records):
+CHAPTERS = ("01_baseline", "02_lora", "03_quantization", "04_synthetic", "05_what_breaks")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_spot_check_tells_same_from_different(records, chapter):
+    def said(now):
+        registry = SimpleNamespace(spot_check=lambda *_: (then, now))
+        names = {"registry": registry, "records": [], "controls": [], "device": "cpu"}
+        return said_by(chapter, "registry.spot_check(", spot_check=spot_check, EDITIONS=EDITIONS, **names)
+
     then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
     found = spot_check.agreement(then, then)
     assert (found.same_texts, found.worst, found.seconds) == (True, 0.0, 60.0)
     assert found.places == ("a <cpu>, torch 2", "a <cpu>, torch 2")
-    assert "every sampled text is the same" in spot_check.spot_sentence(then, then)
+    assert "every sampled text is the same" in said(then)
     other = dataclasses.replace(then, examples=[{"text": "else"}], metrics=then.metrics | {"dev_bpc": 9.0})
     found = spot_check.agreement(then, other)
     assert (found.same_texts, found.worst) == (False, pytest.approx(9 - then.metrics["dev_bpc"]))
-    assert "sampled texts differ" in spot_check.spot_sentence(then, other)
+    assert "sampled texts differ" in said(other)
     failed = dataclasses.replace(then, status="failed", error="RuntimeError: no such luck")
-    assert spot_check.spot_sentence(then, failed) == "**The spot check failed**: RuntimeError: no such luck"
+    assert said(failed) == "**The spot check failed**: RuntimeError: no such luck"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ from frugal_lib.core.runs import Record
 from frugal_lib.core.select import best, main_records
 from frugal_lib.data.labelled import CLASSES, TASKS
 from frugal_lib.report.cells import rate_text
-from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, STYLE, unique_handles
+from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, draw_interval, legend_above
 
 MARKERS = {"dev": (0.13, "o", None), "test": (-0.13, "s", "white")}  # by split: height, marker, filling
 
@@ -24,47 +23,37 @@ MARKERS = {"dev": (0.13, "o", None), "test": (-0.13, "s", "white")}  # by split:
 def score_chart(rows: Sequence[ScoreRow]) -> Figure:
     """chrF of every method on dev and test, the paper's values and the floor's range drawn in;
     beside it bits per character, where a method has a likelihood."""
-    with matplotlib.rc_context(STYLE):
-        widths = {"width_ratios": [2, 1]}
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True, gridspec_kw=widths)
-        draw_metric(left, rows, "chrf")
-        draw_metric(right, rows, "bpc")
-        draw_paper(left, rows)
-        floor = row_of(rows, "floor-lines").intervals["dev_chrf"]
-        left.axvspan(floor.low, floor.high, color=FLOOR, alpha=0.15, lw=0, label="floor: random lines, dev")
-        left.set_yticks(range(len(rows)), [row.name for row in rows])
-        left.set_xlabel("chrF over the whole sonnet (higher is better)")
-        right.set_xlabel("bits per character,\nlines 4–14 (lower is better)")
-        left.set_ylim(-0.6, len(rows) - 0.4)
-        figure.legend(*unique_handles(left), loc="outside upper left", ncols=5, columnspacing=1.2, handletextpad=0.3)
-        figure.set_layout_engine("constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4), sharey=True, width_ratios=[2, 1])
+    places = [(row, y, split) for y, row in enumerate(rows) for split in MARKERS]
+    for place in places:
+        draw_own(left, *place, "chrf")
+        draw_own(right, *place, "bpc")
+    for place in places:
+        draw_paper(left, *place, 0.32, "paper (GPT-2 Small)")
+    floor = row_of(rows, "floor-lines").intervals["dev_chrf"]
+    left.axvspan(floor.low, floor.high, color=FLOOR, alpha=0.15, lw=0, label="floor: random lines, dev")
+    left.set_yticks(range(len(rows)), [row.name for row in rows])
+    left.set(xlabel="chrF over the whole sonnet (higher is better)", ylim=(-0.6, len(rows) - 0.4))
+    right.set_xlabel("bits per character,\nlines 4–14 (lower is better)")
+    legend_above(figure, left, ncols=5, columnspacing=1.2, handletextpad=0.3)
     return figure
 
 
-def draw_metric(axes: Axes, rows: Sequence[ScoreRow], metric: str) -> None:
-    """Points with 95 % intervals, dev above test, one line of the chart per method."""
-    for y, row in enumerate(rows):
-        for split in MARKERS:
-            draw_interval(axes, row, y, split, metric)
-
-
-def draw_interval(axes: Axes, row: ScoreRow | LabelledRow, y: int, split: str, metric: str) -> None:
+def draw_own(axes: Axes, row: ScoreRow | LabelledRow, y: int, split: str, metric: str) -> None:
     """A point with its interval, grey for a method without a language model; nothing where there is no value."""
     interval, (offset, marker, fill) = row.intervals.get(f"{split}_{metric}"), MARKERS[split]
-    if interval is None:
-        return
-    colour, label = (FLOOR, None) if row.is_floor else (OURS, f"ours, {split}")
-    axes.plot([interval.low, interval.high], [y + offset] * 2, color=colour, lw=1.6)
-    axes.plot(interval.mean, y + offset, marker, color=colour, mfc=fill or colour, ms=6, label=label, ls="")
+    if interval:
+        colour, label = (FLOOR, None) if row.is_floor else (OURS, f"ours, {split}")
+        point = {"marker": marker, "mfc": fill or colour, "ms": 6, "label": label}
+        draw_interval(axes, y + offset, interval, colour, across=True, **point)
 
 
-def draw_paper(axes: Axes, rows: Sequence[ScoreRow]) -> None:
-    """The paper's values as diamonds in the same places."""
-    for y, row in enumerate(rows):
-        for split, offset, fill in (("dev", 0.32, PAPER), ("test", -0.32, "white")):
-            if row.paper[split] is not None:
-                label = f"paper (GPT-2 Small), {split}"
-                axes.plot(row.paper[split], y + offset, "D", color=PAPER, mfc=fill, ms=6, ls="", label=label)
+def draw_paper(axes: Axes, row: ScoreRow | LabelledRow, y: int, split: str, height: float, name: str) -> None:
+    """The paper's value as a diamond, `height` above for dev and below for test."""
+    if row.paper[split] is not None:
+        sign, fill = (1, PAPER) if split == "dev" else (-1, "white")
+        style = {"color": PAPER, "mfc": fill, "ms": 6, "ls": "", "label": f"{name}, {split}"}
+        axes.plot(row.paper[split], y + sign * height, "D", **style)
 
 
 def learning_curves(records: Sequence[Record]) -> Figure:
@@ -76,20 +65,14 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     tuned = main_records(records, "sonnets", "full")
     rates = sorted({record.run.learning_rate for record in tuned})
     kept = best(records, "sonnets", "full").run.learning_rate
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
-        for axes, column, name in zip(panels, ("train_loss", "dev_loss"), ("train", "dev, lines 4–14"), strict=True):
-            for colour, rate in zip(COLOURS, rates, strict=False):
-                chosen = [record for record in tuned if record.run.learning_rate == rate]
-                draw_curves(
-                    axes, chosen, column, colour, rate_text(rate) + (" (lowest dev loss)" if rate == kept else "")
-                )
-            axes.set_title(name, loc="left", fontsize=10)
-            axes.set_xlabel("epoch")
-            axes.set_ylabel("nats per token")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        panels[0].legend(title="learning rate")
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
+    for axes, column, name in zip(panels, ("train_loss", "dev_loss"), ("train", "dev, lines 4–14"), strict=True):
+        for colour, rate in zip(COLOURS, rates, strict=False):
+            chosen = [record for record in tuned if record.run.learning_rate == rate]
+            draw_curves(axes, chosen, column, colour, rate_text(rate) + " (lowest dev loss)" * (rate == kept))
+        axes.set(title=name, xlabel="epoch", ylabel="nats per token")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    panels[0].legend(title="learning rate")
     return figure
 
 
@@ -110,43 +93,29 @@ def draw_curves(
 
 def accuracy_chart(rows: Sequence[LabelledRow]) -> Figure:
     """Accuracy of every method, one panel per task; the paper's values and the majority class drawn in."""
-    names, legend = list(METHODS.values()), {}
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(TASKS), figsize=(9.5, 3.2), sharey=True)
-        for axes, task in zip(panels, TASKS, strict=True):
-            chosen = [row for row in rows if row.task == task]
-            for row in chosen:
-                draw_accuracy(axes, row, names.index(METHODS[row.method]))
-            axes.set_title(chosen[0].data, loc="left", fontsize=10)
-            axes.set_xlabel("accuracy")
-            legend |= dict(zip(*reversed(unique_handles(axes)), strict=True))
-        panels[0].set_yticks(range(len(names)), names)
-        panels[0].set_ylim(-0.6, len(names) - 0.4)
-        figure.legend(legend.values(), legend, loc="outside upper left", ncols=4)
-        figure.set_layout_engine("constrained")
+    names = list(METHODS.values())
+    figure, panels = plt.subplots(1, len(TASKS), figsize=(9.5, 3.2), sharey=True)
+    for axes, task in zip(panels, TASKS, strict=True):
+        chosen = [row for row in rows if row.task == task]
+        for place in ((row, names.index(METHODS[row.method]), split) for row in chosen for split in MARKERS):
+            draw_own(axes, *place, "accuracy")
+            draw_paper(axes, *place, 0.312, "paper (GPT-2)")
+        axes.set(title=chosen[0].data, xlabel="accuracy")
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(-0.6, len(names) - 0.4)
+    legend_above(figure, *panels, ncols=4)
     return figure
-
-
-def draw_accuracy(axes: Axes, row: LabelledRow, y: int) -> None:
-    """Points with intervals, dev above test, and the paper's values."""
-    for split, (offset, _, fill) in MARKERS.items():
-        draw_interval(axes, row, y, split, "accuracy")
-        if row.paper[split] is not None:
-            label = f"paper (GPT-2), {split}"
-            axes.plot(row.paper[split], y + 2.4 * offset, "D", color=PAPER, mfc=fill or PAPER, ms=6, ls="", label=label)
 
 
 def data_chart(records: Sequence[Record], task: str) -> Figure:
     """One data set, as in the paper's figures 6 to 9: examples by split, labels by split, lengths."""
     record = main_records(records, task, "data")[0]
     classes = CLASSES.get(task, ())
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 3 if classes else 2, figsize=(9.5, 2.7))
-        draw_sizes(panels[0], record)
-        if classes:
-            draw_labels(panels[1], record, classes)
-        draw_lengths(panels[-1], record)
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(1, 3 if classes else 2, figsize=(9.5, 2.7))
+    draw_sizes(panels[0], record)
+    if classes:
+        draw_labels(panels[1], record, classes)
+    draw_lengths(panels[-1], record)
     return figure
 
 
@@ -156,7 +125,7 @@ def draw_sizes(axes: Axes, record: Record) -> None:
     bars = axes.bar(SPLITS, counts, color=COLOURS[:3])
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=2)
     axes.margins(y=0.15)
-    axes.set_title("examples", loc="left", fontsize=10)
+    axes.set_title("examples")
     axes.grid(axis="x", visible=False)
 
 
@@ -171,7 +140,7 @@ def draw_labels(axes: Axes, record: Record, classes: Sequence[str]) -> None:
         axes.bar(np.arange(len(classes)) + (i + 0.5) * width - 0.4, shares, width, color=COLOURS[i], label=split)
     axes.set_xticks(range(len(classes)), [name.replace(" ", "\n") for name in classes])
     axes.tick_params(axis="x", labelsize=8 if len(classes) > 2 else 10)
-    axes.set_title("labels, % of a split", loc="left", fontsize=10)
+    axes.set_title("labels, % of a split")
     axes.margins(y=0.35)
     axes.legend(ncols=3, fontsize=8, loc="upper left", columnspacing=1, handlelength=1)
     axes.grid(axis="x", visible=False)
@@ -186,20 +155,17 @@ def draw_lengths(axes: Axes, record: Record) -> None:
         weights = np.array([e["count"] for e in chosen]) / max(1, sum(e["count"] for e in chosen))
         settings = {"bins": edges, "weights": 100 * weights, "histtype": "step", "color": colour, "lw": 1.6}
         axes.hist([e["tokens"] for e in chosen], label=split, **settings)
-    axes.set_title("tokens, % of a split", loc="left", fontsize=10)
-    axes.set_xlabel(f"tokens of {record.run.base}")
+    axes.set(title="tokens, % of a split", xlabel=f"tokens of {record.run.base}")
 
 
 def confusion_chart(rows: Sequence[LabelledRow]) -> Figure:
     """What full fine-tuning answers for each true class, in % of that class; dev, seeds averaged."""
     tuned = [row for row in rows if row.method == "full"]
-    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure, panels = plt.subplots(1, len(tuned), figsize=(9.5, 3.4), width_ratios=[1.7, 1, 1])
-        for axes, row in zip(panels, tuned, strict=True):
-            draw_confusion(axes, confusion(row), CLASSES[row.task])
-            axes.set_title(row.data, loc="left", fontsize=10)
-        panels[0].set_ylabel("true")
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(1, len(tuned), figsize=(9.5, 3.4), width_ratios=[1.7, 1, 1])
+    for axes, row in zip(panels, tuned, strict=True):
+        draw_confusion(axes, confusion(row), CLASSES[row.task])
+        axes.set(title=row.data, xlabel="answer, % of the true class")
+    panels[0].set_ylabel("true")
     return figure
 
 
@@ -220,22 +186,20 @@ def draw_confusion(axes: Axes, shares: np.ndarray, classes: Sequence[str]) -> No
     names = [name.replace(" ", "\n") for name in classes]
     axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xlabel("answer, % of the true class")
+    axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
 
 def labelled_curves(records: Sequence[Record]) -> Figure:
     """Full fine-tuning by epoch, one column per task: loss of train and dev above, dev accuracy below."""
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(3, len(TASKS), figsize=(9.5, 6.2), sharex="col")
-        for column, task in zip(panels.T, TASKS, strict=True):
-            draw_task_curves(column, records, task)
-            column[0].set_title(TASK_NAMES[task], loc="left", fontsize=10)
-            column[-1].set_xlabel("epoch")
-            column[-1].xaxis.get_major_locator().set_params(integer=True)
-        for axes, name in zip(panels[:, 0], ("train loss, nats", "dev loss, nats", "dev accuracy"), strict=True):
-            axes.set_ylabel(name)
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(3, len(TASKS), figsize=(9.5, 6.2), sharex="col")
+    for column, task in zip(panels.T, TASKS, strict=True):
+        draw_task_curves(column, records, task)
+        column[0].set_title(TASK_NAMES[task])
+        column[-1].set_xlabel("epoch")
+        column[-1].xaxis.get_major_locator().set_params(integer=True)
+    for axes, name in zip(panels[:, 0], ("train loss, nats", "dev loss, nats", "dev accuracy"), strict=True):
+        axes.set_ylabel(name)
     return figure
 
 

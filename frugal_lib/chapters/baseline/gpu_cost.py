@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
 
 from frugal_lib.chapters.baseline.labelled import TASK_NAMES
 from frugal_lib.core.runs import Record
 from frugal_lib.core.select import main_records
 from frugal_lib.paper import published
 from frugal_lib.profiles import Profile, load_profile
+from frugal_lib.report.cells import framed
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,10 @@ def grid_cost(profile: Profile, about: Record) -> Cost:
     return Cost(task, runs, search.epochs, tokens, flops, memory_gb(GPT2, max(batches), longest, per_text))
 
 
-def cost_table(records: Sequence[Record]) -> pd.DataFrame:
+@framed
+def cost_table(records: Sequence[Record]) -> Iterator[dict]:
     """Runs, tokens, memory, and minutes on each GPU, for the grids of profile `paper`."""
-    profile, lines = load_profile("paper"), []
+    profile = load_profile("paper")
     for task in (*TASK_NAMES, "sonnets"):
         cost = grid_cost(profile, main_records(records, task, "data")[0])
         line = {
@@ -125,5 +125,4 @@ def cost_table(records: Sequence[Record]) -> pd.DataFrame:
             total = minutes(cost.flops, gpu)
             fits = "" if cost.memory_gb < gpu.memory_gb else ", too little memory"
             line[f"minutes on {gpu.name}"] = f"{total:,.0f} ({total / cost.runs:,.1f} per run{fits})"
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("task")
+        yield line

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from IPython.display import HTML
 
 from frugal_lib.chapters.baseline.sonnets import ScoreRow, paper_values
@@ -18,7 +17,7 @@ from frugal_lib.core.stats import Interval, balanced_values, detectable_differen
 from frugal_lib.data.labelled import CLASSES, SOURCES, TASKS
 from frugal_lib.paper import published
 from frugal_lib.report.arm import Arm
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.html import linked, published_link
 
 TASK_NAMES = {"sst": "SST", "cfimdb": "CFIMDB", "quora": "Quora"}
@@ -105,19 +104,18 @@ def stands(one: Interval, other: Interval) -> str:
     return "below" if one.high < other.low else "not distinguishable from"
 
 
-def table1(rows: Sequence[LabelledRow], scores: Sequence[ScoreRow], results: str | Path) -> pd.DataFrame:
+@framed
+def table1(rows: Sequence[LabelledRow], scores: Sequence[ScoreRow], results: str | Path) -> Iterator[dict]:
     """Table 1: accuracy on the tasks with labels and chrF on the sonnets, floors included.
 
     Each number of ours opens to its records, each of the paper's to the file that holds them.
     """
-    sonnets = "sonnets, chrF"
-    shown = [row for row in scores if row.method in ("floor-lines", "base", "full")]
-    lines = [
-        *(line(f"{row.data}, accuracy", METHODS[row.method], row.paper, 3, results, row) for row in rows),
-        *(line(sonnets, row.name, row.paper, 2, results, row) for row in shown),
-        *(line(sonnets, f"{m} (chapter {n})", paper_values("sonnets", m), 2, results) for m, n in LATER.items()),
-    ]
-    return pd.DataFrame(lines).set_index("data")
+    for row in rows:
+        yield line(f"{row.data}, accuracy", METHODS[row.method], row.paper, 3, results, row)
+    for row in (row for row in scores if row.method in ("floor-lines", "base", "full")):
+        yield line("sonnets, chrF", row.name, row.paper, 2, results, row)
+    for method, chapter in LATER.items():
+        yield line("sonnets, chrF", f"{method} (chapter {chapter})", paper_values("sonnets", method), 2, results)
 
 
 def line(
@@ -129,51 +127,39 @@ def line(
     row: LabelledRow | ScoreRow | None = None,
 ) -> dict[str, HTML | str]:
     """One line of `table1`; without a `row` the paper's values alone."""
-
-    def ours(key: str) -> HTML | str:
-        interval = row.intervals.get(key) if row else None
-        return linked(cell(interval, digits), row.records, results) if interval else NONE
-
-    def printed(split: str) -> HTML | str:
-        return NONE if paper[split] is None else published_link(f"{paper[split]:.{digits}f}")
-
     metric = "chrf" if isinstance(row, ScoreRow) else "accuracy"
-    return {
-        "data": data,
-        "method": method,
-        "dev": ours(f"dev_{metric}"),
-        "paper, dev": printed("dev"),
-        "test": ours(f"test_{metric}"),
-        "paper, test": printed("test"),
-        "balanced accuracy, dev": ours("dev_balanced"),
-    }
+    found = {"data": data, "method": method}
+    for name, key in (("dev", f"dev_{metric}"), ("test", f"test_{metric}"), ("balanced accuracy, dev", "dev_balanced")):
+        interval = row.intervals.get(key) if row else None
+        found[name] = linked(cell(interval, digits), row.records, results) if interval else NONE
+        if name in paper:
+            printed = paper[name]
+            found[f"paper, {name}"] = NONE if printed is None else published_link(f"{printed:.{digits}f}")
+    return found
 
 
-def detectable_table(rows: Sequence[LabelledRow]) -> pd.DataFrame:
+@framed
+def detectable_table(rows: Sequence[LabelledRow]) -> Iterator[dict]:
     """The smallest difference in accuracy each dev set can show between two models that are about as good.
 
     How often such models disagree is taken from seeds of one setting.
     """
-    return pd.DataFrame([detectable_cells(row) for row in rows if row.method == "full"]).set_index("dev set")
-
-
-def detectable_cells(row: LabelledRow) -> dict[str, str]:
-    """One line of `detectable_table`."""
-    _, right = outcomes(row.records, "dev")
-    pairs = list(combinations(right.astype(float), 2))
-    items, head = right.shape[1], paper_values(TASK_NAMES[row.task], METHODS["last-layer"])["dev"]
-    differ, smallest = NONE, NONE
-    if pairs:
-        spread = np.sqrt(np.mean([(a - b).var(ddof=1) for a, b in pairs]))
-        differ = f"{100 * np.mean([a != b for a, b in pairs]):.1f} %"
-        smallest = f"{detectable_difference(float(spread), items):.3f}"
-    return {
-        "dev set": row.data,
-        "examples": f"{items:,}",
-        "two seeds differ in being right on": differ,
-        "smallest difference with 80 % power": smallest,
-        "paper: full minus last layer": NONE if head is None else f"{row.paper['dev'] - head:.3f}",
-    }
+    for row in (row for row in rows if row.method == "full"):
+        _, right = outcomes(row.records, "dev")
+        pairs = list(combinations(right.astype(float), 2))
+        items, head = right.shape[1], paper_values(TASK_NAMES[row.task], METHODS["last-layer"])["dev"]
+        differ, smallest = NONE, NONE
+        if pairs:
+            spread = np.sqrt(np.mean([(a - b).var(ddof=1) for a, b in pairs]))
+            differ = f"{100 * np.mean([a != b for a, b in pairs]):.1f} %"
+            smallest = f"{detectable_difference(float(spread), items):.3f}"
+        yield {
+            "dev set": row.data,
+            "examples": f"{items:,}",
+            "two seeds differ in being right on": differ,
+            "smallest difference with 80 % power": smallest,
+            "paper: full minus last layer": NONE if head is None else f"{row.paper['dev'] - head:.3f}",
+        }
 
 
 @dataclass(frozen=True)

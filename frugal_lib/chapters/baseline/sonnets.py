@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from frugal_lib.core.stats import Interval, mean_interval
 from frugal_lib.data.sonnets import Sonnet, available_edition, load_sonnets
 from frugal_lib.paper import published
 from frugal_lib.report.arm import Arm
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.measures import bpc_matrix, chrf_matrix, completion_scores
 
 NAMES = {
@@ -102,47 +102,42 @@ def paper_values(dataset: str, method: str) -> dict[str, float | None]:
     return {split: published.value("table1_baseline", split, **row) for split in ("dev", "test")}
 
 
-def chrf_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+@framed
+def chrf_table(rows: Sequence[ScoreRow]) -> Iterator[dict]:
     """chrF over the whole sonnet, ours with intervals, the paper's beside it."""
     floor = row_of(rows, "floor-lines")
-    return pd.DataFrame([chrf_cells(row, floor) for row in rows]).set_index("method")
+    for row in rows:
+        paper = {split: NONE if value is None else f"{value:.2f}" for split, value in row.paper.items()}
+        spread = row.draw_spread["dev_chrf"]
+        yield {
+            "method": row.name,
+            "dev": cell(row.intervals["dev_chrf"]),
+            "paper, dev": paper["dev"],
+            "test": cell(row.intervals["test_chrf"]),
+            "paper, test": paper["test"],
+            "dev, minus random lines": NONE if row is floor else cell(difference(row, floor, "dev", "chrf"), sign="+"),
+            "spread of a draw": f"{spread:.2f}" if spread else NONE,
+            "runs × draws": f"{len(row.records)} × {row.records[0].run.samples}",
+        }
 
 
-def chrf_cells(row: ScoreRow, floor: ScoreRow) -> dict[str, str]:
-    """One line of `chrf_table`."""
-    paper = {split: NONE if value is None else f"{value:.2f}" for split, value in row.paper.items()}
-    spread = row.draw_spread["dev_chrf"]
-    return {
-        "method": row.name,
-        "dev": cell(row.intervals["dev_chrf"]),
-        "paper, dev": paper["dev"],
-        "test": cell(row.intervals["test_chrf"]),
-        "paper, test": paper["test"],
-        "dev, minus random lines": NONE if row is floor else cell(difference(row, floor, "dev", "chrf"), sign="+"),
-        "spread of a draw": f"{spread:.2f}" if spread else NONE,
-        "runs × draws": f"{len(row.records)} × {row.records[0].run.samples}",
-    }
-
-
-def other_table(rows: Sequence[ScoreRow]) -> pd.DataFrame:
+@framed
+def other_table(rows: Sequence[ScoreRow]) -> Iterator[dict]:
     """Lines 4-14 alone, the likelihood of the true ones, the form of a sonnet."""
-
-    def mean(row: ScoreRow, name: str) -> float:
-        return float(np.mean([record.metrics[f"dev_{name}"] for record in row.records]))
-
-    lines = [
-        {
+    for row in rows:
+        form = {
+            name: float(np.mean([record.metrics[f"dev_{name}"] for record in row.records]))
+            for name in ("lines", "rhyme_share", "perfect")
+        }
+        yield {
             "method": row.name,
             "chrF of lines 4–14, dev": cell(row.intervals["dev_chrf_continuation"]),
             "bits per character, dev": cell(row.intervals.get("dev_bpc"), 3),
             "bits per character, test": cell(row.intervals.get("test_bpc"), 3),
-            "lines": f"{mean(row, 'lines'):.1f}",
-            "rhyming pairs of 7": f"{7 * mean(row, 'rhyme_share'):.2f}",
-            "perfect sonnets": f"{100 * mean(row, 'perfect'):.1f} %",
+            "lines": f"{form['lines']:.1f}",
+            "rhyming pairs of 7": f"{7 * form['rhyme_share']:.2f}",
+            "perfect sonnets": f"{100 * form['perfect']:.1f} %",
         }
-        for row in rows
-    ]
-    return pd.DataFrame(lines).set_index("method")
 
 
 def readings(records: Sequence[Record], count: int) -> list[tuple[Sonnet, dict[str, str]]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, loss_by_base
-from frugal_lib.report.drawing import COLOURS, FLOOR, STYLE
+from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, training
+from frugal_lib.metrics.reference_models import BASES
+from frugal_lib.report.drawing import COLOURS, FLOOR
 
 
 def embedded_chart(found: dict) -> Figure:
@@ -19,21 +19,18 @@ def embedded_chart(found: dict) -> Figure:
     best = best_ngram(found)
     tokens = sum(row["tokens"] for row in found["works"])
     floor = sum(row["bits"][best] for row in found["works"]) * math.log(2) / tokens
-    with matplotlib.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
-        for colour, (base, (seen, loss)) in zip(COLOURS, loss_by_base().items(), strict=False):
-            left.plot(seen / 1e6, loss, color=colour, lw=2, label=base)
-            draw_works(right, found["works"], base, best, colour)
-        left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
-        left.set_ylim(top=floor + 1.5)
-        left.set_xlabel("million tokens read")
-        left.set_ylabel("nats per token, held-out works")
-        left.legend()
-        right.axline((2, 2), slope=1, color=FLOOR, ls="--")
-        right.set_xlabel(f"{SCORER_NAMES[best]}: bits per character")
-        right.set_ylabel("model: bits per character")
-        right.legend()
-        figure.set_layout_engine("constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
+    for colour, base in zip(COLOURS, BASES, strict=False):
+        curve = training(base)["curve"]
+        left.plot([p["tokens"] / 1e6 for p in curve], [p["valid"] for p in curve], color=colour, lw=2, label=base)
+        draw_works(right, found["works"], base, best, colour)
+    left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
+    left.set_ylim(top=floor + 1.5)
+    left.set(xlabel="million tokens read", ylabel="nats per token, held-out works")
+    right.axline((2, 2), slope=1, color=FLOOR, ls="--")
+    right.set(xlabel=f"{SCORER_NAMES[best]}: bits per character", ylabel="model: bits per character")
+    for axes in (left, right):
+        axes.legend()
     return figure
 
 

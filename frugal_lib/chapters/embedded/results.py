@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from frugal_lib.core.stats import Interval, mean_interval, ratio_values
@@ -14,7 +13,8 @@ from frugal_lib.metrics import reference_models
 from frugal_lib.metrics.reference_models import BASES, ratio
 from frugal_lib.models import bases
 from frugal_lib.models.generate import complete, stream_seed
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
+from frugal_lib.report.spot_check import then_and_now
 
 SCORER_NAMES = {
     "micro": "micro",
@@ -54,9 +54,10 @@ def text_sets(found: dict) -> dict[str, list[dict]]:
     return {"held-out works": found["works"], "dev sonnets": reference_models.dev_rows(found)}
 
 
-def bits_table(found: dict) -> pd.DataFrame:
+@framed
+def bits_table(found: dict) -> Iterator[dict]:
     """Bits per character of every model on each set of texts, and the saving on the best n-gram model."""
-    best, lines = best_ngram(found), []
+    best = best_ngram(found)
     for name, shown in SCORER_NAMES.items():
         cells = {"model": shown}
         for place, rows in text_sets(found).items():
@@ -64,31 +65,26 @@ def bits_table(found: dict) -> pd.DataFrame:
             cells[f"{place}: bits per character"] = cell(bits_interval(rows, name), 3) if known else NONE
             paired = known and name != best
             cells[f"{place}: fewer than n-gram, %"] = cell(saving(rows, name, best), 1, "+") if paired else NONE
-        lines.append(cells)
-    return pd.DataFrame(lines).set_index("model")
+        yield cells
 
 
 def family_table() -> pd.DataFrame:
     """The two models side by side: sizes, training, cost."""
-    columns = {base: family_cells(base) for base in BASES}
+    columns = {}
+    for base, facts in ((base, training(base)) for base in BASES):
+        recipe, last = facts["recipe"], facts["curve"][-1]
+        columns[base] = {
+            "parameters": f"{facts['parameters']:,}",
+            "layers × width, heads": f"{recipe['n_layer']} × {recipe['n_embd']}, {recipe['n_head']}",
+            "vocabulary, context": f"{recipe['vocab_size']:,}, {recipe['context']}",
+            "tokens read": f"{last['tokens'] / 1e6:.1f} M",
+            "passes over the text": f"{last['tokens'] / facts['corpus']['tokens']:.2f}",
+            "steps": f"{last['step']:,}",
+            "minutes": f"{facts['seconds'] / 60:.0f}",
+            "megabytes": f"{(bases.ASSETS / base / 'model.safetensors').stat().st_size / 1e6:.1f}",
+            "last held-out loss, nats per token": f"{last['valid']:.3f}",
+        }
     return pd.DataFrame(columns).rename_axis("model")
-
-
-def family_cells(base: str) -> dict[str, str]:
-    """One column of `family_table`."""
-    facts = training(base)
-    recipe, last = facts["recipe"], facts["curve"][-1]
-    return {
-        "parameters": f"{facts['parameters']:,}",
-        "layers × width, heads": f"{recipe['n_layer']} × {recipe['n_embd']}, {recipe['n_head']}",
-        "vocabulary, context": f"{recipe['vocab_size']:,}, {recipe['context']}",
-        "tokens read": f"{last['tokens'] / 1e6:.1f} M",
-        "passes over the text": f"{last['tokens'] / facts['corpus']['tokens']:.2f}",
-        "steps": f"{last['step']:,}",
-        "minutes": f"{facts['seconds'] / 60:.0f}",
-        "megabytes": f"{(bases.ASSETS / base / 'model.safetensors').stat().st_size / 1e6:.1f}",
-        "last held-out loss, nats per token": f"{last['valid']:.3f}",
-    }
 
 
 def training_environment() -> dict:
@@ -104,11 +100,11 @@ def recipe_search() -> dict:
     return json.loads((bases.ASSETS / "recipes.json").read_text(encoding="utf-8"))
 
 
-def recipe_table() -> pd.DataFrame:
+@framed
+def recipe_table() -> Iterator[dict]:
     """The short runs at equal compute that decided the recipe, best first."""
-    runs = recipe_search()["runs"]
-    rows = [
-        {
+    for run in sorted(recipe_search()["runs"], key=lambda run: run["bits_per_character"]):
+        yield {
             "what differs": run["name"],
             "parameters": f"{run['parameters'] / 1e6:.1f} M",
             "tokens": f"{run['tokens'] / 1e6:.2f} M",
@@ -116,9 +112,6 @@ def recipe_table() -> pd.DataFrame:
             "nats per token": f"{run['valid']:.3f}",
             "bits per character": f"{run['bits_per_character']:.3f}",
         }
-        for run in sorted(runs, key=lambda run: run["bits_per_character"])
-    ]
-    return pd.DataFrame(rows).set_index("what differs")
 
 
 def samples(prompts: dict[str, str], lines: int = 8) -> dict[str, dict[str, str]]:
@@ -138,13 +131,4 @@ def sonnet_check(found: dict) -> pd.DataFrame:
     tokenizer = bases.load_tokenizer(BASES[0])
     now = reference_models.sonnet_rows(load_sonnets(edition).dev, tokenizer, reference_models.base_scorers())
     then = found["sonnets"][edition]
-    rows = [{"model": base, "record": ratio(then, base), "this build": ratio(now, base)} for base in BASES]
-    frame = pd.DataFrame(rows).set_index("model")
-    frame["difference"] = frame["this build"] - frame["record"]
-    return frame.map("{:.6f}".format)
-
-
-def loss_by_base() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Tokens read and held-out loss of each base along its training."""
-    curves = {base: training(base)["curve"] for base in BASES}
-    return {base: (np.array([p["tokens"] for p in c]), np.array([p["valid"] for p in c])) for base, c in curves.items()}
+    return then_and_now("model", {base: (ratio(then, base), ratio(now, base)) for base in BASES})

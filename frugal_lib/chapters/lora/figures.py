@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib.chapters.lora.paper_sweep import LEARNED, correlation, learned, loss_and_chrf, scores_of
-from frugal_lib.chapters.lora.results import LoraArm, LoraResults, gain, last
+from frugal_lib.chapters.lora.results import LoraResults, gain, last
 from frugal_lib.chapters.lora.steps import MEMORY, WANTED, factors, step_name
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import best_quantile, expected_best
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
 from frugal_lib.report.arm import chrf_gap, gap
-from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, STYLE, unique_handles
+from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, draw_interval, legend_above, unique_handles
 from frugal_lib.report.verdict import MARGIN
 
 RANKS = matplotlib.colormaps["viridis"]
@@ -45,98 +45,83 @@ def points(found: LoraResults) -> dict[str, list[Point]]:
     }
     for base in found.bases:
         arms = [found.full(base), *found.ranks(base)]
-        rows[f"ours, {base}"] = [own_point(arm, record) for arm in arms for record in arm.tried]
+        rows[f"ours, {base}"] = [
+            Point(arm.rank, r.run.learning_rate, r.metrics["dev_chrf"], last(r)["train_loss"], last(r)["dev_loss"])
+            for arm in arms
+            for r in arm.tried
+        ]
     return {name: sorted(found, key=lambda p: (p.rank or 1e9, p.rate)) for name, found in rows.items()}
 
 
-def own_point(arm: LoraArm, record: Record) -> Point:
-    """One of our runs."""
-    end = last(record)
-    chrf = record.metrics["dev_chrf"]
-    return Point(arm.rank, record.run.learning_rate, chrf, end["train_loss"], end["dev_loss"])
-
-
-def colour_of(rank: int) -> tuple | str:
-    """Ranks from dark to bright; full fine-tuning black."""
-    return RANKS(np.log2(rank) / 8.5) if rank else "black"
-
-
 def draw_by_rate(axes: Axes, drawn: Sequence[Point], column: str) -> None:
-    """One line a rank along the learning rates, full fine-tuning thick."""
+    """One line a rank along the learning rates, from dark to bright, full fine-tuning thick and black."""
     for rank in sorted({point.rank for point in drawn}, key=lambda rank: rank or 1e9):
         line = [(p.rate, getattr(p, column)) for p in drawn if p.rank == rank]
         style = {"lw": 1.3, "ms": 3.5, "marker": "o"} if rank else {"lw": 2.2, "ms": 4.5, "marker": "s"}
-        axes.plot(*zip(*line, strict=True), color=colour_of(rank), label=f"{rank or 'full'}", **style)
-    axes.set_xscale("log")
-    axes.set_xlabel("learning rate")
+        colour = RANKS(np.log2(rank) / 8.5) if rank else "black"
+        axes.plot(*zip(*line, strict=True), color=colour, label=f"{rank or 'full'}", **style)
+    axes.set(xscale="log", xlabel="learning rate")
 
 
 def rank_legend(figure: Figure, panels: Sequence[Axes]) -> None:
     """One legend for all panels: every rank once, in order, and whatever else is drawn."""
-    handles: dict = {}
-    for axes in panels:
-        handles |= {name: handle for handle, name in zip(*unique_handles(axes), strict=True)}
-    names = sorted(handles, key=lambda name: int(name) if name.isdigit() else 1e9 + (name != "full"))
-    figure.legend([handles[n] for n in names], names, loc="outside upper left", ncols=len(names), title="rank",
+    handles, labels = unique_handles(*panels)
+    both = zip(labels, handles, strict=True)
+    found = dict(sorted(both, key=lambda one: int(one[0]) if one[0].isdigit() else 1e9 + (one[0] != "full")))
+    figure.legend(found.values(), found, loc="outside upper left", ncols=len(found), title="rank",
                   columnspacing=1.0, handletextpad=0.3, handlelength=1.4, alignment="left")  # fmt: skip
 
 
 def chrf_by_rate(found: LoraResults) -> Figure:
     """The paper's Figure 10 beside ours: dev chrF by learning rate, the floor's range behind it."""
-    drawn = points(found)
-    draws = [row["chrf"] for row in found.floor.examples]
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(
-            1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False, layout="constrained"
-        )
-        for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
-            axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
-            draw_by_rate(axes, chosen, "chrf")
-            axes.set_title(name, loc="left", fontsize=10)
-        panels[0][0].set_ylabel("dev chrF, whole sonnet")
-        rank_legend(figure, panels[0])
+    drawn, draws = points(found), [row["chrf"] for row in found.floor.examples]
+    figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False)
+    for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
+        axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
+        draw_by_rate(axes, chosen, "chrf")
+        axes.set_title(name)
+    panels[0][0].set_ylabel("dev chrF, whole sonnet")
+    rank_legend(figure, panels[0])
     return figure
 
 
 def losses_by_rate(found: LoraResults) -> Figure:
     """The paper's Figure 4 beside ours: train and dev loss at the last epoch by learning rate."""
     drawn = points(found)
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(
-            2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False, layout="constrained"
-        )
-        for column, (name, chosen) in enumerate(drawn.items()):
-            for row, loss in enumerate(("train_loss", "dev_loss")):
-                draw_by_rate(panels[row][column], chosen, loss)
-            panels[0][column].set_title(name, loc="left", fontsize=10)
-            panels[0][column].set_xlabel("")
-        panels[0][0].set_ylabel("train loss, nats per token")
-        panels[1][0].set_ylabel("dev loss, nats per token")
-        rank_legend(figure, panels[0])
+    figure, panels = plt.subplots(2, len(drawn), figsize=(9.5, 6.2), sharex=True, sharey="row", squeeze=False)
+    for (upper, lower), (name, chosen) in zip(panels.T, drawn.items(), strict=True):
+        draw_by_rate(upper, chosen, "train_loss")
+        draw_by_rate(lower, chosen, "dev_loss")
+        upper.set(title=name, xlabel="")
+    panels[0][0].set_ylabel("train loss, nats per token")
+    panels[1][0].set_ylabel("dev loss, nats per token")
+    rank_legend(figure, panels[0])
     return figure
 
 
 def rank_gaps(found: LoraResults) -> Figure:
     """LoRA minus full fine-tuning by rank: test loss, where a match is shaded, and dev chrF."""
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
-        for place, base in enumerate(found.bases):
-            full, colour = found.full(base), COLOURS[place]
-            margin = MARGIN * gain(found, base, "test").mean
-            panels[0].axhspan(-margin, margin, color=FLOOR, alpha=0.1, lw=0, label="a match")
-            for axes, measure, split in zip(panels, (gap, chrf_gap), ("test", "dev"), strict=True):
-                for arm in found.ranks(base):
-                    interval, x = measure(arm, full, split), arm.rank * (1 + 0.12 * place)
-                    axes.plot([x, x], [interval.low, interval.high], color=colour, lw=1.6)
-                    axes.plot(x, interval.mean, "o", color=colour, ms=6, ls="", label=base)
-        for axes, name in zip(panels, ("test loss, nats per token, minus full", "dev chrF, minus full"), strict=True):
-            axes.axhline(0, color="black", lw=1)
-            axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.set_xlabel("rank")
-            axes.set_ylabel(name)
-        figure.legend(*unique_handles(panels[0]), loc="outside upper left", ncols=4)
+    figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.6))
+    for place, base in enumerate(found.bases):
+        margin = MARGIN * gain(found, base, "test").mean
+        panels[0].axhspan(-margin, margin, color=FLOOR, alpha=0.1, lw=0, label="a match")
+        for axes, measure, split in zip(panels, (gap, chrf_gap), ("test", "dev"), strict=True):
+            for arm in found.ranks(base):
+                interval, x = measure(arm, found.full(base), split), arm.rank * (1 + 0.12 * place)
+                draw_interval(axes, x, interval, COLOURS[place], ms=6, label=base)
+    for axes, name in zip(panels, ("test loss, nats per token, minus full", "dev chrF, minus full"), strict=True):
+        axes.axhline(0, color="black", lw=1)
+        rank_axis(axes)
+        axes.set_ylabel(name)
+    legend_above(figure, panels[0], ncols=4)
     return figure
+
+
+def rank_axis(axes: Axes) -> None:
+    """Ranks on a logarithmic axis."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("rank")
 
 
 def best_of_chart(found: LoraResults) -> Figure:
@@ -148,58 +133,47 @@ def best_of_chart(found: LoraResults) -> Figure:
         "the paper's full fine-tuning": (scores_of(found, False), "black"),
     }
     longest = min(len(draws), len(series["the paper's LoRA runs"][0]))
-    with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(9.5, 3.6), layout="constrained")
-        for name, (scores, colour) in series.items():
-            trials = np.unique(np.geomspace(1, min(len(scores), longest), 60).astype(int))
-            axes.plot(trials, [expected_best(scores, k) for k in trials], color=colour, lw=2, label=name)
-            if colour == FLOOR:
-                low, high = ([best_quantile(scores, k, q) for k in trials] for q in (0.025, 0.975))
-                axes.fill_between(trials, low, high, color=FLOOR, alpha=0.2, lw=0)
-        printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
-        axes.plot(longest, printed, "D", color=PAPER, ms=7, ls="", label="the paper's best LoRA, as printed")
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("number of trials from which the best is kept")
-        axes.set_ylabel("expected best dev chrF")
-        axes.legend(loc="lower right")
+    figure, axes = plt.subplots(figsize=(9.5, 3.6))
+    for name, (scores, colour) in series.items():
+        trials = np.unique(np.geomspace(1, min(len(scores), longest), 60).astype(int))
+        axes.plot(trials, [expected_best(scores, k) for k in trials], color=colour, lw=2, label=name)
+        if colour == FLOOR:
+            low, high = ([best_quantile(scores, k, q) for k in trials] for q in (0.025, 0.975))
+            axes.fill_between(trials, low, high, color=FLOOR, alpha=0.2, lw=0)
+    printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
+    axes.plot(longest, printed, "D", color=PAPER, ms=7, ls="", label="the paper's best LoRA, as printed")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set(xlabel="number of trials from which the best is kept", ylabel="expected best dev chrF")
+    axes.legend(loc="lower right")
     return figure
 
 
 def agreement_chart(found: LoraResults) -> Figure:
     """dev chrF against dev loss, a dot a run, for the runs whose loss is near the lowest."""
     pairs = loss_and_chrf(found)
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(
-            1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False, layout="constrained"
-        )
-        for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
-            near = learned(runs)
-            axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
-            axes.set_title(f"{name}\nρ = {correlation(near)}", loc="left", fontsize=9)
-            lowest = min(loss for loss, _ in near)
-            axes.set_xlim(lowest - 0.02, lowest + LEARNED + 0.02)
-            axes.set_xlabel("dev loss, nats per token")
-        panels[0][0].set_ylabel("dev chrF, whole sonnet")
+    figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False)
+    for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
+        near = learned(runs)
+        axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
+        axes.set_title(f"{name}\nρ = {correlation(near)}", fontsize=9)
+        lowest = min(loss for loss, _ in near)
+        axes.set(xlim=(lowest - 0.02, lowest + LEARNED + 0.02), xlabel="dev loss, nats per token")
+    panels[0][0].set_ylabel("dev chrF, whole sonnet")
     return figure
 
 
 def step_chart(records: Sequence[Record]) -> Figure:
     """Speed of a LoRA step by rank beside a full step's, and memory by part on the first base."""
-    with matplotlib.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(9.5, 3.8), gridspec_kw={"width_ratios": [1, 1.3]}, layout="constrained"
-        )
-        for record, colour in zip(records, COLOURS, strict=False):
-            left.plot(*zip(*factors(record).items(), strict=True), "o-", color=colour, label=record.run.base)
-        left.axhline(1, color="black", lw=1)
-        left.axhline(WANTED, color=FLOOR, ls="--", lw=1)
-        left.set_xscale("log", base=2)
-        left.xaxis.set_major_formatter("{x:g}")
-        left.set_xlabel("rank")
-        left.set_ylabel("times as fast as a full step")
-        left.legend()
-        draw_memory(right, records[0])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=[1, 1.3])
+    for record, colour in zip(records, COLOURS, strict=False):
+        left.plot(*zip(*factors(record).items(), strict=True), "o-", color=colour, label=record.run.base)
+    left.axhline(1, color="black", lw=1)
+    left.axhline(WANTED, color=FLOOR, ls="--", lw=1)
+    rank_axis(left)
+    left.set_ylabel("times as fast as a full step")
+    left.legend()
+    draw_memory(right, records[0])
     return figure
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from scipy.stats import norm
 
 from frugal_lib.chapters.lora.results import LoraResults, draw_spread
@@ -16,7 +15,7 @@ from frugal_lib.models import adapt
 from frugal_lib.paper import evidence, published
 from frugal_lib.paper.confirmed import LOSSES, Printed, sweep_numbers
 from frugal_lib.paper.released import ReleasedRun
-from frugal_lib.report.cells import NONE, cell, rate_text
+from frugal_lib.report.cells import NONE, cell, framed, rate_text
 
 LEARNED = 0.3  # nats above the lowest dev loss: a run further up has not learned the task, or has diverged
 
@@ -34,23 +33,22 @@ def elsewhere(number: Printed, runs: Sequence[ReleasedRun]) -> str:
     return "; ".join(dict.fromkeys(map(run_text, with_it))) or "no run"
 
 
-def differing_table(found: LoraResults) -> pd.DataFrame:
+@framed
+def differing_table(found: LoraResults) -> Iterator[dict]:
     """The numbers of the paper's tables that its released file gives otherwise."""
-    lines = [
-        {
-            "where": number.place,
-            "column": number.what,
-            "printed": f"{number.value:.3f}",
-            "in the file": f"{number.in_file:.3f}",
-            "the file has the printed number for": elsewhere(number, found.paper),
-        }
-        for number in sweep_numbers(found.paper)
-        if not number.confirmed
-    ]
-    return pd.DataFrame(lines).set_index("where")
+    for number in sweep_numbers(found.paper):
+        if not number.confirmed:
+            yield {
+                "where": number.place,
+                "column": number.what,
+                "printed": f"{number.value:.3f}",
+                "in the file": f"{number.in_file:.3f}",
+                "the file has the printed number for": elsewhere(number, found.paper),
+            }
 
 
-def noise_table(found: LoraResults) -> pd.DataFrame:
+@framed
+def noise_table(found: LoraResults) -> Iterator[dict]:
     """How many of the differences within each of the paper's tables are larger than noise."""
     tables = {
         "Table 3: ranks and full": published.table("table3_lora_rank").dev_chrf.tolist(),
@@ -61,14 +59,12 @@ def noise_table(found: LoraResults) -> pd.DataFrame:
     noises = {"random lines": found.floor.metrics["dev_chrf_sd"]} | {
         f"one tuned {base}, sample to sample": draw_spread(found, base) for base in found.bases
     }
-    lines = []
     for name, deviation in noises.items():
         if np.isnan(deviation):
             continue
         threshold = visible_from(deviation)
         line = {"noise of a score": name, "standard deviation": f"{deviation:.2f}", "visible from": f"{threshold:.2f}"}
-        lines.append(line | {title: visible_pairs(scores, threshold) for title, scores in tables.items()})
-    return pd.DataFrame(lines).set_index("noise of a score")
+        yield line | {title: visible_pairs(scores, threshold) for title, scores in tables.items()}
 
 
 def visible_from(deviation: float) -> float:
@@ -120,18 +116,17 @@ def loss_and_chrf(found: LoraResults) -> dict[str, list[tuple[float, float]]]:
     return pairs
 
 
-def agreement_table(found: LoraResults) -> pd.DataFrame:
+@framed
+def agreement_table(found: LoraResults) -> Iterator[dict]:
     """Spearman's rank correlation of dev loss and dev chrF over runs; −1 would be agreement."""
-    lines = []
     for name, pairs in loss_and_chrf(found).items():
         close = learned(pairs)
-        lines.append({
+        yield {
             "runs": name,
             "all runs": correlation(pairs),
             f"runs within {LEARNED:g} nats of the best": correlation(close),
             "spread of chrF among these": f"{np.std([c for _, c in close], ddof=1):.2f}" if len(close) > 1 else NONE,
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("runs")
+        }
 
 
 def correlation(pairs: Sequence[tuple[float, float]]) -> str:

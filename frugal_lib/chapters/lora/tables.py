@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, overfit
 from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor, step_name
@@ -16,18 +15,18 @@ from frugal_lib.models import adapt
 from frugal_lib.paper import published
 from frugal_lib.paper.released import ReleasedRun, grid_at_16
 from frugal_lib.report.arm import chrf_gap, gap
-from frugal_lib.report.cells import NONE, cell, megabytes, rate_text, signed
+from frugal_lib.report.cells import NONE, cell, framed, megabytes, rate_text, signed
 from frugal_lib.report.html import linked, published_link
 
 GPT2_PER_RANK = 165_888  # trainable parameters of GPT-2 Small a rank; a test counts them
 
 
-def rank_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def rank_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Table 3: trainable parameters, best learning rate and dev chrF by rank, the paper's beside ours."""
     paper = {
         0 if row["rank"] == "full" else row["rank"]: row for _, row in published.table("table3_lora_rank").iterrows()
     }
-    lines = []
     for rank in (*paper, *sorted({arm.rank for arm in found.arms} - set(paper))):
         row = paper.get(rank)
         line: dict[str, object] = {
@@ -39,29 +38,25 @@ def rank_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
         for base in found.bases:
             arms = {arm.rank: arm for arm in (found.full(base), *found.ranks(base))}
             line |= rank_cells(base, arms.get(rank), results)
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("rank")
+        yield line
 
 
 def rank_cells(base: str, arm: LoraArm | None, results: str | Path) -> dict[str, object]:
     """What Table 3 says of one rank of one base."""
-    if arm is None:
-        return dict.fromkeys((f"{base}: trained", f"{base}: saved MB", f"{base}: rate", f"{base}: chrF"), NONE)
-    return {
-        f"{base}: trained": f"{arm.fact('trainable_parameters'):,.0f}",
-        f"{base}: saved MB": megabytes(arm.fact("saved_bytes")),
-        f"{base}: rate": rate_text(arm.rate),
-        f"{base}: chrF": linked(cell(arm.chrf()), arm.records, results),
-    }
+    names, values = ("trained", "saved MB", "rate", "chrF"), [NONE] * 4
+    if arm:
+        trained, saved = f"{arm.fact('trainable_parameters'):,.0f}", megabytes(arm.fact("saved_bytes"))
+        values = [trained, saved, rate_text(arm.rate), linked(cell(arm.chrf()), arm.records, results)]
+    return {f"{base}: {name}": value for name, value in zip(names, values, strict=True)}
 
 
-def likelihood_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def likelihood_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """The same runs by the likelihood of the true lines: dev, test, and the difference from full fine-tuning."""
-    lines = []
     for base in found.bases:
         full = found.full(base)
         for arm in (full, *found.ranks(base)):
-            lines.append({
+            yield {
                 "base": base,
                 "method": arm.name,
                 "dev, nats per token": linked(cell(arm.nats("dev"), 3), arm.records, results),
@@ -70,19 +65,18 @@ def likelihood_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
                 "dev, minus full": NONE if arm is full else cell(gap(arm, full, "dev"), 3, "+"),
                 "chrF, dev, minus full": NONE if arm is full else cell(chrf_gap(arm, full, "dev"), sign="+"),
                 "seeds": len(arm.records),
-            })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+            }
 
 
-def overfit_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def overfit_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Train and dev loss of each arm at its best rate, at the epoch that was kept and at the last one."""
-    lines = []
     for base in found.bases:
         for arm in (found.full(base), *found.ranks(base)):
             kept, end = [kept_epoch(r) for r in arm.records], [last(r) for r in arm.records]
             gaps = overfit(arm)
             text = cell(mean_interval(gaps), 3, "+") if len(gaps) > 1 else signed(gaps[0], 3)
-            lines.append({
+            yield {
                 "base": base,
                 "method": arm.name,
                 "rate": rate_text(arm.rate),
@@ -91,8 +85,7 @@ def overfit_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
                 "last epoch": f"{mean_of(end, 'epoch'):.1f}",
                 "train, dev ": f"{mean_of(end, 'train_loss'):.3f}, {mean_of(end, 'dev_loss'):.3f}",
                 "dev minus train, last": linked(text, arm.records, results),
-            })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+            }
 
 
 def kept_epoch(record: Record) -> dict:
@@ -105,9 +98,9 @@ def mean_of(epochs: Sequence[dict], name: str) -> float:
     return float(np.mean([epoch[name] for epoch in epochs]))
 
 
-def tolerance_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def tolerance_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Dev loss at every learning rate: full fine-tuning, the best rank, and the difference where both were tried."""
-    lines = []
     for rate in sorted({rate for arm in found.arms for rate in arm.rates}):
         line: dict[str, object] = {"rate": rate_text(rate)}
         for base in found.bases:
@@ -116,8 +109,7 @@ def tolerance_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
             line[f"{base}: rank {best.rank}"] = loss_cell(best, results)
             both = full.records and best.records
             line[f"{base}: LoRA minus full"] = cell(gap(best, full, "dev"), 3, "+") if both else NONE
-        lines.append(line | paper_losses(found.paper, rate))
-    return pd.DataFrame(lines).set_index("rate")
+        yield line | paper_losses(found.paper, rate)
 
 
 def loss_cell(arm: LoraArm, results: str | Path) -> object:
@@ -135,12 +127,12 @@ def paper_losses(runs: Sequence[ReleasedRun], rate: float) -> dict[str, str]:
     }
 
 
-def alpha_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def alpha_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Table 5: alpha at the best rank and rate. The paper's and ours, one seed each."""
     paper = dict(published.table("table5_lora_alpha").itertuples(index=False))
     file = {run.alpha: run for run in found.paper if run.kind == "alpha"}
     arms = {base: {arm.alpha: arm for arm in found.alphas(base)} for base in found.bases}
-    lines = []
     for alpha in sorted({*paper, *(a for by_alpha in arms.values() for a in by_alpha)}):
         released_run = file.get(alpha)
         line: dict[str, object] = {
@@ -153,26 +145,25 @@ def alpha_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
             arm = by_alpha.get(alpha)
             line[f"{base}: chrF"] = linked(cell(arm.chrf()), arm.records, results) if arm else NONE
             line[f"{base}: dev loss"] = cell(arm.nats("dev"), 3) if arm else NONE
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("alpha")
+        yield line
 
 
-def module_table(found: LoraResults, results: str | Path) -> pd.DataFrame:
+@framed
+def module_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Table 6: attention and MLP against attention alone. The paper's, its file's, and ours."""
     paper = published.table("table6_lora_modules").set_index("modules")
     names = {adapt.ALL: "attention + MLP", adapt.ATTENTION: "attention only"}
-    lines = []
     for modules, name in names.items():
         (run,) = (r for r in found.paper if r.kind == "modules" and r.modules == modules)
         for where, row in (("paper, as printed", paper.loc[name]), ("paper, its file", run)):
-            lines.append(module_line(where, name, row.train_loss, row.dev_loss, f"{row.dev_chrf:.3f}"))
+            line = module_line(where, name, row.train_loss, row.dev_loss, f"{row.dev_chrf:.3f}")
+            yield line | {"best dev loss": NONE, "test loss": NONE}
     for base in found.bases:
         for arm in (found.best(base), found.attention(base)):
             train, dev = (mean_of([last(r) for r in arm.records], name) for name in ("train_loss", "dev_loss"))
             score = linked(cell(arm.chrf()), arm.records, results)
             line = module_line(f"{base}, rank {arm.rank}", names[arm.modules], train, dev, score)
-            lines.append(line | {"best dev loss": cell(arm.nats("dev"), 3), "test loss": cell(arm.nats("test"), 3)})
-    return pd.DataFrame(lines).fillna(NONE).set_index("where")
+            yield line | {"best dev loss": cell(arm.nats("dev"), 3), "test loss": cell(arm.nats("test"), 3)}
 
 
 def module_line(where: str, modules: str, train: float, dev: float, chrf: object) -> dict[str, object]:
@@ -186,36 +177,32 @@ def module_line(where: str, modules: str, train: float, dev: float, chrf: object
     }
 
 
-def step_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+@framed
+def step_table(records: Sequence[Record], results: str | Path) -> Iterator[dict]:
     """Time and memory of one step by method; memory is counted part by part, the peak is measured."""
-    lines = [
-        {
-            "base": record.run.base,
-            "method": step_name(row),
-            "ms a step": linked(f"{1000 * row['seconds']:.0f}", [record], results),
-            "fastest to slowest": f"{1000 * min(row['trials']):.0f} to {1000 * max(row['trials']):.0f}",
-            "times as fast": f"{factor(record, row):.2f}",
-            "by operations": f"{record.examples[0]['operations'] / row['operations']:.2f}",
-            **{f"{name}, MB": megabytes(row[key]) for name, key in MEMORY.items()},
-            "peak, MB": f"{row['peak_mb']:.0f}",
-            "saved file, MB": megabytes(row["saved_bytes"]),
-        }
-        for record in records
-        for row in record.examples
-    ]
-    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+    for record in records:
+        for row in record.examples:
+            yield {
+                "base": record.run.base,
+                "method": step_name(row),
+                "ms a step": linked(f"{1000 * row['seconds']:.0f}", [record], results),
+                "fastest to slowest": f"{1000 * min(row['trials']):.0f} to {1000 * max(row['trials']):.0f}",
+                "times as fast": f"{factor(record, row):.2f}",
+                "by operations": f"{record.examples[0]['operations'] / row['operations']:.2f}",
+                **{f"{name}, MB": megabytes(row[key]) for name, key in MEMORY.items()},
+                "peak, MB": f"{row['peak_mb']:.0f}",
+                "saved file, MB": megabytes(row["saved_bytes"]),
+            }
 
 
-def profile_table(records: Sequence[Record]) -> pd.DataFrame:
+@framed
+def profile_table(records: Sequence[Record]) -> Iterator[dict]:
     """Where the time of one step goes, in ms: full fine-tuning beside LoRA of each rank."""
-    lines = [
-        {"base": record.run.base, "method": step_name(row)}
-        | {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
-        | {"number of products": f"{row['profile']['products']:.0f}"}
-        for record in records
-        for row in record.examples
-    ]
-    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+    for record in records:
+        for row in record.examples:
+            parts = {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
+            products = {"number of products": f"{row['profile']['products']:.0f}"}
+            yield {"base": record.run.base, "method": step_name(row)} | parts | products
 
 
 def arm_name(run: Run) -> str:

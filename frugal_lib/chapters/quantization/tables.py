@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from frugal_lib.core.stats import balanced_values, mean_interval
 from frugal_lib.models.formats import FORMATS
 from frugal_lib.paper import published
 from frugal_lib.report.arm import gap
-from frugal_lib.report.cells import NONE, cell, megabytes, signed
+from frugal_lib.report.cells import NONE, cell, framed, megabytes, signed
 from frugal_lib.report.generality import MEASURES, pair_row
 from frugal_lib.report.html import linked, published_link
 
@@ -33,12 +33,12 @@ def paper_cells(format: str) -> dict[str, object]:
     return {name: NONE if pd.isna(row[c]) else published_link(f"{row[c]:.{digits[c]}f}") for name, c in columns.items()}
 
 
-def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+@framed
+def format_table(found: QuantizationResults, results: str | Path) -> Iterator[dict]:
     """Figure 2 as a table: bytes of the file and by bits x parameters, and quality without and with QAFT."""
-    lines = []
     for arm in (arm for base in found.bases for arm in found.formats(base)):
         full, trained = found.full(arm.base), found.arm(arm.base, "qaft", arm.format)
-        lines.append({
+        yield {
             "base": arm.base,
             "format": FORMAT_NAMES[arm.format],
             **paper_cells(arm.format),
@@ -49,18 +49,17 @@ def format_table(found: QuantizationResults, results: str | Path) -> pd.DataFram
             "test loss": cell(arm.nats("test"), 3),
             "minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
             "QAFT minus FP32": cell(gap(trained, full, "test"), 3, "+") if trained else NONE,
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+        }
 
 
-def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+@framed
+def int4_table(found: QuantizationResults, results: str | Path) -> Iterator[dict]:
     """The same fine-tuned model in four bits, by granularity: loss on the true lines, in nats per token."""
-    lines = []
     for base in found.bases:
         full, untuned = found.full(base), found.untuned(base)
         four = [arm for arm in found.formats(base) if FORMATS[arm.format].bits == 4]
         for arm in (full, *four, untuned):
-            lines.append({
+            yield {
                 "base": base,
                 "model": arm.name,
                 "dev": linked(cell(arm.nats("dev"), 3), arm.records, results),
@@ -68,34 +67,32 @@ def int4_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
                 "test, minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
                 "test, minus the base never tuned": NONE if arm is untuned else cell(gap(arm, untuned, "test"), 3, "+"),
                 "file, MB": megabytes(arm.fact("file_bytes")),
-            })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+            }
 
 
-def speed_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+@framed
+def speed_table(records: Sequence[Record], results: str | Path) -> Iterator[dict]:
     """Table 2: tokens per second by format. The paper's on a GPU, ours on the device of the record, if there is one."""
     paper = published.table("table2_inference_speed").set_index("format")
     names = PAPER_FORMATS | {"fp16": "FP16"}
     rates = {row["format"]: row for record in records for row in record.examples}
-    lines = []
     for format in (name for name in FORMATS if name in rates):
         row, printed = rates[format], names.get(format, "")
         known = printed in paper.index
-        lines.append({
+        yield {
             "format": FORMAT_NAMES[format],
             "paper: MB": published_link(f"{paper.size_mb[printed]:.1f}") if known else NONE,
             "paper: tokens per s": published_link(f"{paper.tokens_per_s[printed]:.1f}") if known else NONE,
             **{
-                f"ours, {count} prompt{'s' * (count > 1)}": NONE if "unsupported" in row else linked(
-                    f"{row[f'prompts_{count}']:,.0f}", records, results
-                )
+                f"ours, {count} prompt{'s' * (count > 1)}": NONE
+                if "unsupported" in row
+                else linked(f"{row[f'prompts_{count}']:,.0f}", records, results)
                 for count in (1, 12)
             },
-            "slowest to fastest of 12": NONE if "unsupported" in row else "{:,.0f} to {:,.0f}".format(
-                min(row["trials"]["12"]), max(row["trials"]["12"])
-            ),
-        })  # fmt: skip
-    return pd.DataFrame(lines, columns=None if lines else ["format"]).set_index("format")
+            "slowest to fastest of 12": NONE
+            if "unsupported" in row
+            else "{:,.0f} to {:,.0f}".format(min(row["trials"]["12"]), max(row["trials"]["12"])),
+        }
 
 
 def checked(found: QuantizationResults) -> list[FormatArm]:
@@ -103,28 +100,26 @@ def checked(found: QuantizationResults) -> list[FormatArm]:
     return [arm for base in found.bases for arm in found.checked(base)]
 
 
-def generality_table(found: QuantizationResults, results: str | Path) -> pd.DataFrame:
+@framed
+def generality_table(found: QuantizationResults, results: str | Path) -> Iterator[dict]:
     """Every measure of generality of every model that was checked, with 95 % intervals."""
-    lines = []
     for arm in checked(found):
         cells = {f"{m.name}, {m.unit}": cell(m.of(arm), 3) for m in MEASURES}
         first = next(iter(cells))
         cells[first] = linked(cells[first], arm.records, results)
-        lines.append({"base": arm.base, "model": arm.name} | cells)
-    return pd.DataFrame(lines).set_index("base")
+        yield {"base": arm.base, "model": arm.name} | cells
 
 
-def balanced_table(found: QuantizationResults) -> pd.DataFrame:
+@framed
+def balanced_table(found: QuantizationResults) -> Iterator[dict]:
     """Balanced accuracy of the calibrated yes or no, and the yes-bias that calibration takes off."""
-    lines = []
     for arm in checked(found):
         line: dict[str, str] = {"base": arm.base, "model": arm.name}
         for task, name in (("quora", "Quora"), ("mrpc", "MRPC")):
             scores = mean_interval(np.stack([balanced(record, task) for record in arm.records]))
             bias = np.mean([pair_row(record, task)["content_free"] for record in arm.records])
             line |= {f"{name}: balanced accuracy": cell(scores, 3), f"{name}: yes-bias": signed(bias)}
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("base")
+        yield line
 
 
 def balanced(record: Record, task: str) -> np.ndarray:
@@ -156,14 +151,14 @@ def head_shares(arm: FormatArm, no: float) -> dict[str, float]:
     return {name: float(np.mean(which)) for name, which in found.items()}
 
 
-def head_table(found: QuantizationResults) -> pd.DataFrame:
+@framed
+def head_table(found: QuantizationResults) -> Iterator[dict]:
     """The paper's zero-shot protocol with many untrained heads: how often one scores as a constant answer does."""
     no = majority_share(found)
-    lines = []
     for arm in checked(found):
         accuracy, shares = heads(arm)["accuracy"], head_shares(arm, no)
         low, high = np.quantile(accuracy, [0.025, 0.975])
-        lines.append({
+        yield {
             "base": arm.base,
             "model": arm.name,
             "heads": f"{len(accuracy):,}",
@@ -172,5 +167,4 @@ def head_table(found: QuantizationResults) -> pd.DataFrame:
             f"score {1 - no:.3f} ± {NEAR}": f"{100 * shares['yes']:.0f} %",
             "mean accuracy": f"{accuracy.mean():.3f}",
             "95 % of heads": f"{low:.3f} to {high:.3f}",
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+        }

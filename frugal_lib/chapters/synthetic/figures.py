@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, St
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.paper import published, released
 from frugal_lib.report.arm import gap
-from frugal_lib.report.drawing import COLOURS, FLOOR, STYLE, unique_handles
+from frugal_lib.report.drawing import COLOURS, FLOOR, legend_above
 from frugal_lib.report.measures import chrf_matrix
 
 TEACHER_COLOURS = dict(zip(TEACHER_NAMES, (COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[4], COLOURS[5]), strict=False))
@@ -37,23 +38,18 @@ def paper_scores() -> dict[str, pd.Series]:
 def gains_chart(found: SyntheticResults) -> Figure:
     """The paper's Figure 3, both panels, and ours: dev chrF by number of sonnets, and the gain over none in %."""
     bases, baseline = found.bases, published.published()["figure3_synthetic"]["baseline_chrf"]
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(2, 1 + len(bases), figsize=(9.8, 6.2), sharey="row", squeeze=False)
-        draw_paper(panels[0][0], baseline)
-        draw_bars(panels[1][0], {t: 100 * (s.iloc[-1] / baseline - 1) for t, s in paper_scores().items()})
-        for (upper, lower), base in zip(panels.T[1:], bases, strict=True):
-            draw_scores(upper, found, base)
-            plain = found.plain(base).chrf().mean
-            arms = {t: found.largest(base, t) for t in found.teachers}
-            draw_bars(lower, {t: 100 * (arm.chrf().mean / plain - 1) for t, arm in arms.items() if arm})
-            upper.set_title(f"ours, {base}", loc="left", fontsize=10)
-        panels[0][0].set_title("the paper, GPT-2 Small", loc="left", fontsize=10)
-        panels[0][0].set_ylabel("dev chrF, whole sonnet")
-        panels[1][0].set_ylabel("gain over no synthetic\nsonnets, most of them, %")
-        handles = [h for axes in panels[0] for h in zip(*axes.get_legend_handles_labels(), strict=True)]
-        labels = {label: handle for handle, label in handles}
-        figure.legend(list(labels.values()), list(labels), loc="outside upper left", ncols=4)
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(2, 1 + len(bases), figsize=(9.8, 6.2), sharey="row", squeeze=False)
+    draw_paper(panels[0][0], baseline)
+    draw_bars(panels[1][0], {t: 100 * (s.iloc[-1] / baseline - 1) for t, s in paper_scores().items()})
+    for (upper, lower), base in zip(panels.T[1:], bases, strict=True):
+        draw_scores(upper, found, base)
+        plain = found.plain(base).chrf().mean
+        arms = {t: found.largest(base, t) for t in found.teachers}
+        draw_bars(lower, {t: 100 * (arm.chrf().mean / plain - 1) for t, arm in arms.items() if arm})
+        upper.set_title(f"ours, {base}")
+    panels[0][0].set(title="the paper, GPT-2 Small", ylabel="dev chrF, whole sonnet")
+    panels[1][0].set_ylabel("gain over no synthetic\nsonnets, most of them, %")
+    legend_above(figure, *panels[0], ncols=4)
     return figure
 
 
@@ -62,8 +58,7 @@ def number_axis(axes: Axes, numbers: list[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(min(numbers) / 1.6, max(numbers) * 1.6)
-    axes.set_xlabel("synthetic sonnets")
+    axes.set(xlim=(min(numbers) / 1.6, max(numbers) * 1.6), xlabel="synthetic sonnets")
 
 
 def draw_paper(axes: Axes, baseline: float) -> None:
@@ -107,62 +102,52 @@ def draw_bars(axes: Axes, gains: dict[str, float]) -> None:
 
 def losses_by_number(found: SyntheticResults) -> Figure:
     """Test loss minus that without synthetic sonnets; solid as released, dashed without held-out text."""
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(found.bases), figsize=(9.5, 4), squeeze=False)
-        for axes, base in zip(panels[0], found.bases, strict=True):
-            plain = found.plain(base)
-            for k, teacher in enumerate(found.teachers):
-                for filled, selection in ((True, ""), (False, common.CLEAN)):
-                    arms = students_of(found, base, teacher, selection)
-                    shift = 1 + OFFSET * (2 * k - len(found.teachers) + 1 + 0.7 * (not filled))
-                    gaps = [gap(arm, plain, "test") for arm in arms]
-                    label = TEACHER_NAMES[teacher] if filled else None
-                    draw_line(axes, [arm.items * shift for arm in arms], gaps, TEACHER_COLOURS[teacher], label, filled)
-            axes.axhline(0, color="black", lw=1)
-            number_axis(axes, found.sizes(base))
-            axes.set_title(base, loc="left", fontsize=10)
-        panels[0][0].set_ylabel("test loss, nats per token,\nminus no synthetic sonnets")
-        figure.legend(*unique_handles(panels[0][-1]), loc="outside upper left", ncols=5)
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(1, len(found.bases), figsize=(9.5, 4), squeeze=False)
+    kinds = [(k, t, filled) for k, t in enumerate(found.teachers) for filled in (True, False)]
+    for axes, base in zip(panels[0], found.bases, strict=True):
+        for k, teacher, filled in kinds:
+            arms = students_of(found, base, teacher, "" if filled else common.CLEAN)
+            shift = 1 + OFFSET * (2 * k - len(found.teachers) + 1 + 0.7 * (not filled))
+            gaps = [gap(arm, found.plain(base), "test") for arm in arms]
+            label = TEACHER_NAMES[teacher] if filled else None
+            draw_line(axes, [arm.items * shift for arm in arms], gaps, TEACHER_COLOURS[teacher], label, filled)
+        axes.axhline(0, color="black", lw=1)
+        number_axis(axes, found.sizes(base))
+        axes.set_title(base)
+    panels[0][0].set_ylabel("test loss, nats per token,\nminus no synthetic sonnets")
+    legend_above(figure, panels[0][-1], ncols=5)
     return figure
+
+
+def draw_sonnets(axes: Axes, numbers: Sequence[int], values: Sequence[float], marked: Sequence[bool]) -> None:
+    """A bar a sonnet, red where it is marked."""
+    axes.bar(range(len(numbers)), values, color=[LEAKED if red else COLOURS[0] for red in marked], width=0.75)
+    axes.set_xticks(range(len(numbers)), numbers, rotation=90, fontsize=8.5)
+    axes.grid(axis="x", visible=False)
 
 
 def generations_chart(found: SyntheticResults) -> Figure:
     """chrF of the released generations, a bar a sonnet; red where it is a copy."""
     rows = pd.DataFrame(found.generations.examples)
-    panels_of = [("flash-lite", "dev"), ("flash", "dev"), ("flash", "test")]
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 3, figsize=(9.8, 3.4), sharey=True)
-        for axes, (model, split) in zip(panels, panels_of, strict=True):
-            mine = rows[(rows.model == model) & (rows.split == split)]
-            colours = [LEAKED if chrf >= released.COPY else COLOURS[0] for chrf in mine.chrf]
-            axes.bar(range(len(mine)), mine.chrf, color=colours, width=0.75)
-            axes.axhline(mine.corpus_chrf.mean(), color="black", ls=":", lw=1.4)
-            axes.set_xticks(range(len(mine)), mine.id, rotation=90, fontsize=8.5)
-            title = f"{TEACHER_NAMES[model]}, {split}: {mine.corpus_chrf.mean():.1f}"
-            axes.set_title(title, loc="left", fontsize=10)
-            axes.grid(axis="x", visible=False)
-        panels[0].set_ylabel("chrF of the sonnet")
-        figure.set_layout_engine("constrained")
+    figure, panels = plt.subplots(1, 3, figsize=(9.8, 3.4), sharey=True)
+    for axes, model, split in zip(panels, ("flash-lite", "flash", "flash"), ("dev", "dev", "test"), strict=True):
+        mine = rows[(rows.model == model) & (rows.split == split)]
+        draw_sonnets(axes, mine.id, mine.chrf, mine.chrf >= released.COPY)
+        axes.axhline(mine.corpus_chrf.mean(), color="black", ls=":", lw=1.4)
+        axes.set_title(f"{TEACHER_NAMES[model]}, {split}: {mine.corpus_chrf.mean():.1f}")
+    panels[0].set_ylabel("chrF of the sonnet")
     return figure
 
 
 def leak_chart(found: SyntheticResults) -> Figure:
     """What Flash as released gives over Flash without held-out text, sonnet by sonnet, for each kind of student."""
-    pairs = found.leak_pairs
-    leaked = found.leaked("flash") if pairs else set()
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(max(1, len(pairs)), 1, figsize=(9.5, 1.2 + 1.7 * max(1, len(pairs))),
-                                      sharex=True, squeeze=False)  # fmt: skip
-        for axes, ((base, long), (whole, clean)) in zip(panels[:, 0], pairs.items(), strict=False):
-            losses = [by_sonnet(arm, "dev") | by_sonnet(arm, "test") for arm in (whole, clean)]
-            for x, number in enumerate(losses[0]):
-                colour = LEAKED if number in leaked else COLOURS[0]
-                axes.bar(x, losses[0][number] - losses[1][number], color=colour, width=0.75)
-            axes.axhline(0, color="black", lw=1)
-            axes.set_xticks(range(len(losses[0])), list(losses[0]), rotation=90, fontsize=8.5)
-            axes.set_title(f"{base}{', long training' * long}", loc="left", fontsize=10)
-            axes.grid(axis="x", visible=False)
-        figure.supylabel("loss, nats per token, with minus without", fontsize=10)
-        figure.set_layout_engine("constrained")
+    pairs, rows = found.leak_pairs, max(1, len(found.leak_pairs))
+    figure, panels = plt.subplots(rows, 1, figsize=(9.5, 1.2 + 1.7 * rows), sharex=True, squeeze=False)
+    for axes, ((base, long), arms) in zip(panels[:, 0], pairs.items(), strict=False):
+        whole, clean = (by_sonnet(arm, "dev") | by_sonnet(arm, "test") for arm in arms)
+        gaps = [whole[number] - clean[number] for number in whole]
+        draw_sonnets(axes, list(whole), gaps, [number in found.leaked("flash") for number in whole])
+        axes.axhline(0, color="black", lw=1)
+        axes.set_title(f"{base}{', long training' * long}")
+    figure.supylabel("loss, nats per token, with minus without", fontsize=10)
     return figure

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, SyntheticResults, by_sonnet
 from frugal_lib.core.stats import mean_interval
@@ -13,7 +13,7 @@ from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.metrics import verse
 from frugal_lib.paper import published, released
 from frugal_lib.report.arm import Arm, gap
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.generality import MEASURES
 from frugal_lib.report.html import linked, published_link
 from frugal_lib.tasks import students
@@ -22,23 +22,18 @@ from frugal_lib.teachers import prices
 TOKENS_PER_WORD = 100 / 70  # Google's rule of thumb for Gemini: 100 tokens are 60 to 80 words
 
 
-def framed(lines: list[dict], index: str) -> pd.DataFrame:
-    """Lines as a table; an empty one where there are none."""
-    return pd.DataFrame(lines).set_index(index) if lines else pd.DataFrame()
-
-
 def percent(values: np.ndarray) -> str:
     """The mean of some shares with its interval, in %."""
     return cell(mean_interval(100 * values), 1)
 
 
-def form_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+@framed
+def form_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]:
     """Table 4: how many sonnets are "perfect" by the paper's rule, and other measures of form."""
     paper = published.table("table4_perfect_sonnet_rate").set_index("teacher")["perfect_rate"]
-    lines = []
     for teacher, record in found.audits.items():
         c, name = found.columns(teacher), PAPER_NAMES.get(teacher)
-        lines.append({
+        yield {
             "writer": TEACHER_NAMES[teacher],
             "sonnets": linked(f"{len(c['lines']):,}", [record], results),
             "paper: perfect, %": published_link(f"{100 * paper[name]:.0f}") if name else NONE,
@@ -47,19 +42,18 @@ def form_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
             f"rhymed {verse.SCHEME}, %": percent((c["scheme"] == verse.SCHEME).astype(float)),
             "iambic lines, %": percent(c["iambic"]),
             "unknown words, %": f"{100 * c['unknown'].mean():.1f}",
-        })  # fmt: skip
-    return framed(lines, "writer")
+        }
 
 
-def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+@framed
+def copies_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]:
     """What each writer's sonnets have from Shakespeare's: lines by split, whole copies, share of words, repeats."""
-    lines = []
     for teacher, record in found.audits.items():
         c = found.columns(teacher)
         verbatim = {split: c[f"verbatim_{split}"] for split in students.SPLITS}
         near = sum(c[f"near_{split}"].sum() for split in students.SPLITS)
         copies = found.copies(teacher)
-        lines.append({
+        yield {
             "writer": TEACHER_NAMES[teacher],
             "sonnets": linked(f"{len(copies):,}", [record], results),
             "different": f"{len(set(c['first'])):,}",
@@ -68,62 +62,58 @@ def copies_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
             "lines nearly the same": f"{near:,}",
             "share of words, %": f"{100 * c['covered'].sum() / c['words'].sum():.1f}",
             "sonnets that share text with dev or test": f"{c['held_out'].sum()}",
-        })  # fmt: skip
-    return framed(lines, "writer")
+        }
 
 
-def cost_by_teacher(found: SyntheticResults) -> pd.DataFrame:
+@framed
+def cost_by_teacher(found: SyntheticResults) -> Iterator[dict]:
     """USD for a thousand sonnets: the paper's number, and list prices for the text that it received."""
     paper = published.table("figure3_synthetic").set_index("teacher")["usd_per_1000"]
-    lines = []
     for teacher, name in PAPER_NAMES.items():
         if teacher not in found.audits:
             continue
         c, model = found.columns(teacher), name.lower().replace(" ", "-")
         tokens = 1000 * c["words"].mean() * TOKENS_PER_WORD
         usd = prices.cost(model, 0, round(tokens))
-        lines.append({
+        yield {
             "teacher": name,
             "paper: USD per 1,000": published_link(f"{paper[name]:.3f}"),
             f"list price per million tokens, {prices.AS_OF}": f"{prices.price_of(model)[1]:.2f}",
             "tokens of 1,000 sonnets, about": f"{tokens:,.0f}",
             "USD for them": f"{usd:.3f}",
             "USD per perfect sonnet": f"{usd / 1000 / c['perfect'].mean():.5f}",
-        })  # fmt: skip
-    return framed(lines, "teacher")
+        }
 
 
-def generation_table(found: SyntheticResults) -> pd.DataFrame:
+@framed
+def generation_table(found: SyntheticResults) -> Iterator[dict]:
     """chrF of the sonnets that the paper's Flash student wrote, and how many lines of each it had read."""
     held = found.copied("flash") if "flash" in found.audits else {}
-    lines = []
     for row in (r for r in found.generations.examples if r["model"] == "flash"):
         version = released.OTHER_VERSIONS.get(row["id"], row["id"])
-        lines.append({
+        yield {
             "split": row["split"],
             "sonnet": f"{row['id']}" if version == row["id"] else f"{row['id']} (a version of {version})",
             "chrF": f"{row['chrf']:.1f}",
             "chrF of lines 4–14": f"{row['chrf_continuation']:.1f}",
             "its lines in Flash's file": f"{held.get(version, 0)}" if held else NONE,
-        })  # fmt: skip
-    return framed(lines, "split")
+        }
 
 
-def student_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+@framed
+def student_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]:
     """Every student: dev chrF, test loss, and the difference to the one that read Shakespeare alone."""
-    lines = []
     for student in (student for base in found.bases for student in found.trained(base)):
         plain = found.plain(student.base)
         gaps = {split: None if student is plain else gap(student, plain, split) for split in ("dev", "test")}
-        lines.append({
+        yield {
             "base": student.base,
             "training data": student.name,
             "dev chrF": linked(cell(student.chrf()), student.records, results),
             "test loss": cell(student.nats("test"), 3),
             **{f"minus Shakespeare alone, {split}": cell(difference, 3, "+") for split, difference in gaps.items()},
             "rhyming pairs of 7, dev": rhyming(student),
-        })  # fmt: skip
-    return framed(lines, "base")
+        }
 
 
 def rhyming(student: Arm) -> str:
@@ -131,29 +121,28 @@ def rhyming(student: Arm) -> str:
     return f"{7 * np.mean([record.metrics['dev_rhyme_share'] for record in student.records]):.2f}"
 
 
-def leak_table(found: SyntheticResults, base: str, long: bool) -> pd.DataFrame:
+@framed
+def leak_table(found: SyntheticResults, base: str, long: bool) -> Iterator[dict]:
     """Dev sonnets one by one, for students of Flash as released and without held-out text: chrF and loss."""
     if (base, long) not in found.leak_pairs:
-        return pd.DataFrame()
+        return
     arms = dict(zip(("as released", "without held-out text"), found.leak_pairs[base, long], strict=True))
     chrf, loss = ({name: by_sonnet(arm, "dev", c) for name, arm in arms.items()} for c in ("chrf", "nll"))
     leaked, held = found.leaked("flash"), found.copied("flash")
-    lines = [
-        {
+    for number in loss["as released"]:
+        yield {
             "sonnet": f"{number}" + " (leaked)" * (number in leaked),
             "its lines in Flash's file": f"{held.get(number, 0)}",
+            **{f"chrF, {name}": f"{values[number]:.1f}" for name, values in chrf.items()},
+            **{f"loss, {name}": f"{values[number]:.3f}" for name, values in loss.items()},
         }
-        | {f"chrF, {name}": f"{values[number]:.1f}" for name, values in chrf.items()}
-        | {f"loss, {name}": f"{values[number]:.3f}" for name, values in loss.items()}
-        for number in loss["as released"]
-    ]
-    return framed(lines, "sonnet")
 
 
-def strict_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+@framed
+def strict_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]:
     """Students of sonnets of strict form, beside those of as many drawn at random from the same teacher."""
-    lines = [
-        {
+    for strict, drawn in found.strict_pairs:
+        yield {
             "base": strict.base,
             "teacher": TEACHER_NAMES[strict.teacher],
             "sonnets": f"{strict.sonnets:,}",
@@ -162,25 +151,21 @@ def strict_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
             "difference": cell(gap(strict, drawn, "test"), 3, "+"),
             "rhyming pairs of 7 it writes": f"{rhyming(strict)} / {rhyming(drawn)}",
         }
-        for strict, drawn in found.strict_pairs
-    ]
-    return framed(lines, "base")
 
 
-def transfer_table(found: SyntheticResults, results: str | Path) -> pd.DataFrame:
+@framed
+def transfer_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]:
     """Table 7: dev chrF, and what the students still know of other tasks; the paper's accuracies are a constant's."""
     paper = published.table("table7_zero_shot").set_index("model")
     names = {"": "sonnet SFT (baseline)", "flash": "Flash SFT (1k)", "flash-lite": "Flash Lite SFT (1k)"}
-    lines = []
     checked = [s for s in found.students if s.records[0].run.pairs and s.selection == ""]
     for student in sorted(checked, key=lambda s: (found.bases.index(s.base), s.rank)):
         printed = paper.loc[names[student.teacher]] if student.teacher in names else None
-        lines.append({
+        yield {
             "base": student.base,
             "training data": student.name,
             "paper: dev chrF": NONE if printed is None else published_link(f"{printed.sonnet_dev_chrf:.2f}"),
             "paper: accuracy": NONE if printed is None else published_link(f"{printed.paraphrase_dev_accuracy:.4f}"),
             "dev chrF": linked(cell(student.chrf()), student.records, results),
             **{f"{m.name}, {m.unit}": cell(m.of(student), 3) for m in MEASURES},
-        })  # fmt: skip
-    return framed(lines, "base")
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from frugal_lib.core.stats import (
     variance_parts,
 )
 from frugal_lib.paper import published
-from frugal_lib.report.cells import NONE, cell, signed
+from frugal_lib.report.cells import NONE, cell, framed, signed
 from frugal_lib.report.html import linked
 from frugal_lib.report.measures import bpc_matrix, completion_scores, loss_matrix
 
@@ -46,21 +46,22 @@ def cube(records: Sequence[Record], split: str, column: str) -> np.ndarray:
     return np.stack([completion_scores(record, split, column).to_numpy().T for record in records])
 
 
-def variance_table(records: Sequence[Record], results: str | Path) -> pd.DataFrame:
+@framed
+def variance_table(records: Sequence[Record], results: str | Path) -> Iterator[dict]:
     """chrF of a completion of a dev sonnet: standard deviation by source, and that of the score of one run."""
-    lines = []
     for (base, method), found in by_kind(records).items():
         values = cube(found, "dev", "chrf") if base else np.empty((0, 0, 0))
         if min(values.shape) < 2:
             continue
         parts = variance_parts(values)
-        shares = {PARTS[name]: f"{np.sqrt(part):.2f} ({100 * part / sum(parts.values()):.0f} %)"
-                  for name, part in parts.items()}  # fmt: skip
-        count = linked(f"{values.size:,}", found, results)
-        run = f"{one_run(parts, values.shape[1]):.2f}"
-        lines.append({"base": base, "model": METHODS[method]} | shares
-                     | {"score of one run": run, "completions": count})  # fmt: skip
-    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+        shares = {name: f"({100 * part / sum(parts.values()):.0f} %)" for name, part in parts.items()}
+        yield {
+            "base": base,
+            "model": METHODS[method],
+            **{PARTS[name]: f"{np.sqrt(part):.2f} {shares[name]}" for name, part in parts.items()},
+            "score of one run": f"{one_run(parts, values.shape[1]):.2f}",
+            "completions": linked(f"{values.size:,}", found, results),
+        }
 
 
 def one_run(parts: dict[str, float], prompts: int) -> float:
@@ -84,17 +85,16 @@ def best_of(draws: Sequence[float], trials: int) -> Interval:
     return Interval(expected_best(draws, trials), low, high, 1, len(draws))
 
 
-def luck_table(book: Book, records: Sequence[Record]) -> pd.DataFrame:
+@framed
+def luck_table(book: Book, records: Sequence[Record]) -> Iterator[dict]:
     """The maximum of n draws of one thing, random lines and each tuned model; a dash where there are too few draws."""
     draws = {"random lines": random_lines(book)}
     kinds = by_kind(records).items()
     draws |= {f"{METHODS['full']}, {base}": draws_of(found) for (base, method), found in kinds if method == "full"}
-    lines = [
-        {"drawn": name, "draws": f"{len(values):,}"}
-        | {f"best of {n}": cell(best_of(values, n)) if n == 1 or n <= len(values) / 2 else NONE for n in TRIALS}
-        for name, values in draws.items()
-    ]
-    return pd.DataFrame(lines).set_index("drawn")
+    for name, values in draws.items():
+        enough = {n: n == 1 or n <= len(values) / 2 for n in TRIALS}
+        best = {f"best of {n}": cell(best_of(values, n)) if enough[n] else NONE for n in TRIALS}
+        yield {"drawn": name, "draws": f"{len(values):,}"} | best
 
 
 def release_scores(book: Book) -> pd.DataFrame:
@@ -103,21 +103,21 @@ def release_scores(book: Book) -> pd.DataFrame:
     return rows[rows.split == "dev"].pivot(index="id", columns="model", values="chrf")
 
 
-def release_table(book: Book) -> pd.DataFrame:
+@framed
+def release_table(book: Book) -> Iterator[dict]:
     """The paper's released generations against each other: differences and exact tests, with and without the copy."""
-    scores, lines = release_scores(book), []
+    scores = release_scores(book)
     for one, other in (("flash", "full fine-tuning"), ("flash-lite", "full fine-tuning"), ("flash", "flash-lite")):
         differences = scores[one] - scores[other]
         kept = differences.drop(COPIED)
-        lines.append({
+        yield {
             "difference, dev": f"{TEACHER_NAMES.get(one, one)} − {TEACHER_NAMES.get(other, other)}",
             "chrF": cell(mean_interval(differences.to_numpy()), 2, "+"),
             "p": f"{sign_flip_p(differences):.3f}",
             f"without {COPIED}": cell(mean_interval(kept.to_numpy()), 2, "+"),
             f"p without {COPIED}": f"{sign_flip_p(kept):.3f}",
             "smallest detectable": f"{detectable_difference(float(kept.std()), len(scores)):.2f}",
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("difference, dev")
+        }
 
 
 def paper_differences() -> dict[str, float]:
@@ -140,13 +140,11 @@ def sonnets_needed(book: Book, difference: float) -> int:
     return needed_items(difference, float((scores["flash-lite"] - scores["full fine-tuning"]).std()))
 
 
-def power_table(book: Book) -> pd.DataFrame:
+@framed
+def power_table(book: Book) -> Iterator[dict]:
     """How many sonnets a paired test would need to detect the paper's differences."""
-    lines = [
-        {"difference": name, "dev chrF": signed(value), "sonnets needed": f"{sonnets_needed(book, value):,}"}
-        for name, value in paper_differences().items()
-    ]
-    return pd.DataFrame(lines).set_index("difference")
+    for name, value in paper_differences().items():
+        yield {"difference": name, "dev chrF": signed(value), "sonnets needed": f"{sonnets_needed(book, value):,}"}
 
 
 def distinct(records: Sequence[Record], split: str) -> np.ndarray:
@@ -181,11 +179,11 @@ OTHERS = {
 }
 
 
-def metric_table(records: Sequence[Record]) -> pd.DataFrame:
+@framed
+def metric_table(records: Sequence[Record]) -> Iterator[dict]:
     """Which metrics tell the tuned model, on test, from what it should differ from; and how many sonnets that takes."""
     kinds = by_kind(records)
     first = next(base for base, method in kinds if method == "base")
-    lines = []
     for name, values in METRICS.items():
         tuned = values(kinds[first, "full"], "test")
         line = {"metric": name}
@@ -195,8 +193,7 @@ def metric_table(records: Sequence[Record]) -> pd.DataFrame:
             if not (floor and name in LIKELIHOODS):
                 gaps = tuned - values(kinds["" if floor else first, method], "test").mean(axis=0)
             line[f"tuned − {other}"] = NONE if gaps is None else detected(gaps)
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("metric")
+        yield line
 
 
 def detected(gaps: np.ndarray) -> str:

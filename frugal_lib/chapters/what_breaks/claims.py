@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
-import pandas as pd
 from IPython.display import HTML
 
 from frugal_lib.chapters.baseline.labelled import LabelledRow, labelled_rows
@@ -16,7 +15,7 @@ from frugal_lib.chapters.lora.results import LoraResults, lora_results
 from frugal_lib.chapters.quantization.results import QuantizationResults, quantization_results
 from frugal_lib.chapters.synthetic.results import SyntheticResults, synthetic_results
 from frugal_lib.core.runs import Record
-from frugal_lib.report.cells import NONE
+from frugal_lib.report.cells import NONE, framed
 from frugal_lib.report.claim import Claim, verdicts
 from frugal_lib.report.verdict import Verdict, corrected, mark
 
@@ -95,18 +94,16 @@ def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -
     return found
 
 
-def claim_table(book: Book) -> pd.DataFrame:
+@framed
+def claim_table(book: Book) -> Iterator[dict]:
     """Claim and its place, the paper's numbers and what its files show, our verdict and difference for each base."""
-    lines = [
-        {
+    for page, claim, found in evaluated(book):
+        yield {
             "claim": HTML(f'<a href="{page}.html">{claim.text}</a> <small>({claim.place})</small>'),
             "the paper and its files": found[0].paper,
             "verdict": HTML("<br>".join(f"{v.base}: {mark(v.verdict, notes(v))}" for v in found)),
             "ours, difference": HTML("<br>".join(f"{v.base}: {v.number}" for v in found)),
         }
-        for page, claim, found in evaluated(book)
-    ]
-    return pd.DataFrame(lines).set_index("claim")
 
 
 FLIPS, FALLS = "†", "‡"  # marks of a verdict: another choice would turn it; Holm's correction would not leave it
@@ -117,20 +114,18 @@ def notes(verdict: Verdict) -> str:
     return FLIPS * bool(verdict.flips) + FALLS * (not verdict.survives)
 
 
-def robustness_table(book: Book) -> pd.DataFrame:
+@framed
+def robustness_table(book: Book) -> Iterator[dict]:
     """Every verdict, what it rests on, and the choices under which it would be another."""
-    lines = [
-        {
-            "claim": claim.text,
-            "base": v.base,
-            "verdict": HTML(mark(v.verdict, notes(v))),
-            "by": v.source,
-            "detectable": f"{v.detectable:.4f}" if np.isfinite(v.detectable) else NONE,
-            "p": f"{v.p:.2g}" if np.isfinite(v.p) else NONE,
-            "another verdict under": "; ".join(f"{name}: {v.choices[name]}" for name in v.flips) or NONE,
-            "the same under": ", ".join(name for name in v.choices if name not in v.flips) or NONE,
-        }
-        for _, claim, found in evaluated(book)
-        for v in found
-    ]
-    return pd.DataFrame(lines).set_index("claim")
+    for _, claim, found in evaluated(book):
+        for v in found:
+            yield {
+                "claim": claim.text,
+                "base": v.base,
+                "verdict": HTML(mark(v.verdict, notes(v))),
+                "by": v.source,
+                "detectable": f"{v.detectable:.4f}" if np.isfinite(v.detectable) else NONE,
+                "p": f"{v.p:.2g}" if np.isfinite(v.p) else NONE,
+                "another verdict under": "; ".join(f"{name}: {v.choices[name]}" for name in v.flips) or NONE,
+                "the same under": ", ".join(name for name in v.choices if name not in v.flips) or NONE,
+            }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.chapters import common
 from frugal_lib.chapters.quantization.results import FormatArm
@@ -16,7 +15,7 @@ from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, sign_flip_p
 from frugal_lib.report.arm import gap, token_losses
-from frugal_lib.report.cells import cell, signed
+from frugal_lib.report.cells import cell, framed, signed
 from frugal_lib.report.generality import MEASURES
 from frugal_lib.report.measures import chrf_matrix, interaction, paired
 
@@ -72,20 +71,19 @@ def all_comparisons(book: Book) -> list[Comparison]:
     return [comparison for base in book.bases for comparison in comparisons(book, base)]
 
 
-def exact_table(book: Book) -> pd.DataFrame:
+@framed
+def exact_table(book: Book) -> Iterator[dict]:
     """The book's own comparisons: differences in dev chrF and in test loss, each with the p of all flips of sign."""
-    lines = []
     for comparison in all_comparisons(book):
         scores, losses = comparison.differences("chrf"), comparison.differences("nats")
-        lines.append({
+        yield {
             "base": comparison.base,
             "difference": comparison.name,
             "dev chrF": signed(scores.mean()),
             "p, chrF": f"{sign_flip_p(scores):.3f}",
             "test loss, nats per token": cell(comparison.loss(), 3, "+"),
             "p, loss": f"{sign_flip_p(losses):.3f}",
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("base")
+        }
 
 
 def detected(found: Sequence[Comparison], measure: str) -> int:
@@ -151,17 +149,15 @@ def capacity_lines(book: Book) -> list[Line]:
     return [*lines, *filter(None, [prose_line(book) if lines else None])]
 
 
-def capacity_table(book: Book) -> pd.DataFrame:
+@framed
+def capacity_table(book: Book) -> Iterator[dict]:
     """Each of the paper's takeaways on both bases, and whether the larger one loses more or less by it."""
     large, small = book.bases[0], book.bases[-1]
-    lines = [
-        {
+    for line in capacity_lines(book):
+        yield {
             "difference": f"{line.name}, {line.unit}",
             large: cell(line.large, 3, "+"),
             small: cell(line.small, 3, "+"),
             f"{large} − {small}": cell(line.gap, 3, "+"),
             "capacity": line.verdict,
         }
-        for line in capacity_lines(book)
-    ]
-    return pd.DataFrame(lines, columns=None if lines else ["difference"]).set_index("difference")

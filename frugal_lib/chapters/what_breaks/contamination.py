@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, mean_interval
 from frugal_lib.data import sonnets
 from frugal_lib.paper import released
-from frugal_lib.report.cells import NONE, cell, signed
+from frugal_lib.report.cells import NONE, cell, framed, signed
 from frugal_lib.report.html import linked
 from frugal_lib.tasks import contamination
 
@@ -76,26 +76,25 @@ def levels(records: Sequence[Record], measure: str) -> dict[int, Interval]:
     return intervals(by_copies(records, measure))
 
 
-def ladder_table(found: Contaminated, results: str | Path) -> pd.DataFrame:
+@framed
+def ladder_table(found: Contaminated, results: str | Path) -> Iterator[dict]:
     """Every number of copies on every base: the loss beside no copy, chrF, and verbatim lines."""
-    lines = []
     for base, records in found.ladders.items():
         fall, chrf, verbatim = effects(records, "nats"), levels(records, "chrf"), levels(records, "verbatim")
         for copies, score in chrf.items():
-            lines.append({
+            yield {
                 "base": base,
                 "copies": f"{copies}",
                 "loss minus no copy": cell(fall.get(copies), 2, "+"),
                 "chrF": cell(score, 1) if copies else linked(cell(score, 1), records, results),
                 "lines word for word, of 11": cell(verbatim[copies], 1),
                 "sonnets": f"{score.items}",
-            })  # fmt: skip
-    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+            }
 
 
-def number_table(found: Contaminated, results: str | Path) -> pd.DataFrame:
+@framed
+def number_table(found: Contaminated, results: str | Path) -> Iterator[dict]:
     """The same number of copies of more and more sonnets: the score of all of dev, and what it does to the others."""
-    lines = []
     for base, records in found.fixed.items():
         everything = outcomes(records).set_index(["seed", "id"])
         clean = everything[everything.doses == ""]
@@ -104,7 +103,7 @@ def number_table(found: Contaminated, results: str | Path) -> pd.DataFrame:
             runs = [record for record in records if record.run.doses == pattern]
             gaps = (rows.nats - clean.nats).dropna() if pattern else pd.Series(dtype=float)
             held = rows.copies.reindex(gaps.index) > 0
-            lines.append({
+            yield {
                 "base": base,
                 "contaminated sonnets": f"{len(copies)}",
                 "copies of each": f"{max(copies, default=0)}",
@@ -112,8 +111,7 @@ def number_table(found: Contaminated, results: str | Path) -> pd.DataFrame:
                 "chrF of these": f"{rows.chrf[rows.copies > 0].mean():.1f}" if pattern else NONE,
                 "loss of these minus none": over_sonnets(gaps[held]),
                 "loss of the others minus none": over_sonnets(gaps[~held]),
-            })  # fmt: skip
-    return pd.DataFrame(lines, columns=None if lines else ["base"]).set_index("base")
+            }
 
 
 def over_sonnets(gaps: pd.Series) -> str:

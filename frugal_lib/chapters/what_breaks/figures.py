@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,7 +21,7 @@ from frugal_lib.chapters.what_breaks.contamination import (
 from frugal_lib.core.stats import Interval
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
-from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, STYLE, unique_handles
+from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, legend_above
 
 
 def paper_groups(book: Book) -> dict[str, list[float]]:
@@ -56,18 +55,16 @@ def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
     """Every dev chrF as a dot, in groups; bands: random training lines, random words; dashed: the prompt alone."""
     groups = [(name, values, PAPER) for name, values in paper_groups(book).items()]
     groups += [(name, values, OURS) for name, values in our_groups(book, rows).items()]
-    with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(5.8, 4.8))
-        for y, (_, values, colour) in enumerate(reversed(groups)):
-            axes.plot(values, [y] * len(values), "o", color=colour, ms=6, alpha=0.45, mec="none")
-        draw_floors(axes, rows)
-        axes.set_yticks(range(len(groups)), [name for name, _, _ in reversed(groups)])
-        axes.axhline(len(groups) - len(paper_groups(book)) - 0.5, color="0.6", lw=0.8)
-        for colour, label in ((PAPER, "the paper"), (OURS, "ours")):
-            axes.plot([], [], "o", color=colour, label=label)
-        axes.set_xlabel("dev chrF over the whole sonnet")
-        figure.legend(loc="outside upper left", ncols=3)
-        figure.set_layout_engine("constrained")
+    figure, axes = plt.subplots(figsize=(5.8, 4.8))
+    for y, (_, values, colour) in enumerate(reversed(groups)):
+        axes.plot(values, [y] * len(values), "o", color=colour, ms=6, alpha=0.45, mec="none")
+    draw_floors(axes, rows)
+    axes.set_yticks(range(len(groups)), [name for name, _, _ in reversed(groups)])
+    axes.axhline(len(groups) - len(paper_groups(book)) - 0.5, color="0.6", lw=0.8)
+    for colour, label in ((PAPER, "the paper"), (OURS, "ours")):
+        axes.plot([], [], "o", color=colour, label=label)
+    axes.set_xlabel("dev chrF over the whole sonnet")
+    legend_above(figure, axes, ncols=3)
     return figure
 
 
@@ -91,35 +88,32 @@ def copies_chart(found: Contaminated, book: SyntheticResults) -> Figure:
         (levels, "verbatim", "lines word for word, of 11"),
     )
     held = copies_in_file(book)
-    with matplotlib.rc_context(STYLE):
-        figure, panels = plt.subplots(1, 3, figsize=(9.8, 4))
-        for axes, (values, measure, label) in zip(panels, panels_of, strict=True):
-            if held:
-                axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
-            for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
-                start = {0: Interval(0, 0, 0, 1, 0)} if values is effects else {}
-                draw_curve(axes, start | values(records, measure), colour, f"ours, {base}")
-            copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
-            axes.set_ylabel(label)
-        for colour, base in zip(BASE_COLOURS, found.bases, strict=False):
-            told = measured_in_file(book, base)
-            panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
+    figure, panels = plt.subplots(1, 3, figsize=(9.8, 4))
+    for axes, (values, measure, label) in zip(panels, panels_of, strict=True):
         if held:
-            rows = [row for row in book.generations.examples if row["model"] == "flash" and row["id"] in held]
-            scores = [row["chrf"] for row in rows]
-            panels[1].plot([held[r["id"]] for r in rows], scores, "D", color=PAPER, label="the paper, Flash")
-        figure.legend(*unique_handles(panels[1]), loc="outside upper left", ncols=5)
-        figure.set_layout_engine("constrained")
+            axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
+        for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
+            start = {0: Interval(0, 0, 0, 1, 0)} if values is effects else {}
+            draw_curve(axes, start | values(records, measure), colour, f"ours, {base}")
+        copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
+        axes.set_ylabel(label)
+    for colour, base in zip(BASE_COLOURS, found.bases, strict=False):
+        told = measured_in_file(book, base)
+        panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
+    if held:
+        rows = [row for row in book.generations.examples if row["model"] == "flash" and row["id"] in held]
+        scores = [row["chrf"] for row in rows]
+        panels[1].plot([held[r["id"]] for r in rows], scores, "D", color=PAPER, label="the paper, Flash")
+    legend_above(figure, panels[1], ncols=5)
     return figure
 
 
 def draw_curve(axes: Axes, curve: dict[int, Interval], colour, label: str) -> None:
     """Means joined by a line, with 95 % bands."""
     places = [copies or NO_COPY for copies in curve]
-    axes.plot(places, [i.mean for i in curve.values()], "-o", color=colour, ms=5, label=label)
-    axes.fill_between(
-        places, [i.low for i in curve.values()], [i.high for i in curve.values()], color=colour, alpha=0.2
-    )
+    low, mean, high = ([getattr(i, name) for i in curve.values()] for name in ("low", "mean", "high"))
+    axes.plot(places, mean, "-o", color=colour, ms=5, label=label)
+    axes.fill_between(places, low, high, color=colour, alpha=0.2)
 
 
 def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
@@ -128,5 +122,4 @@ def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([c or NO_COPY for c in ticks], [str(c) for c in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(NO_COPY / 1.3, 1.3 * max(ticks, default=1))
-    axes.set_xlabel("copies in the lessons")
+    axes.set(xlim=(NO_COPY / 1.3, 1.3 * max(ticks, default=1)), xlabel="copies in the lessons")

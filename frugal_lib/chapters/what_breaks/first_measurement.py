@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.chapters.baseline.sonnets import ScoreRow
 from frugal_lib.chapters.synthetic.results import SyntheticResults
 from frugal_lib.chapters.what_breaks.chance import draws_of
 from frugal_lib.chapters.what_breaks.claims import Book, row_named
 from frugal_lib.core.runs import Record
+from frugal_lib.report.cells import framed
 from frugal_lib.teachers.by_name import SHAKESPEARE
 
 Found = tuple[float, float]  # a value and its spread from draw to draw
@@ -83,15 +83,15 @@ def agrees(check: Check, found: Found) -> bool:
     return abs(found[0] - check.first) <= check.spread + 2 * found[1] + 1e-9
 
 
-def check_table(book: Book, rows: Sequence[ScoreRow], controls: Sequence[Record]) -> pd.DataFrame:
+@framed
+def check_table(book: Book, rows: Sequence[ScoreRow], controls: Sequence[Record]) -> Iterator[dict]:
     """Each figure as first measured and as in this book, and whether they agree; where not, why."""
-    ours, lines = measured(book, rows, controls), []
+    ours = measured(book, rows, controls)
     for check in (check for check in CHECKS if check.key in ours):
         value, spread = ours[check.key]
-        lines.append({
+        yield {
             "figure": check.name,
             "first measured": f"{check.first:g} ± {check.spread:g}" if check.spread else f"{check.first:g}",
             "this book": f"{value:{'g' if value.is_integer() else '.2f'}}" + (f" ± {spread:.2f}" if spread else ""),
             "agree": "yes" if agrees(check, (value, spread)) else f"no: {check.why}" if check.why else "no",
-        })  # fmt: skip
-    return pd.DataFrame(lines).set_index("figure")
+        }

@@ -2,12 +2,14 @@ import dataclasses
 import json
 
 import pytest
+from fakes.project import said_by
 from fakes.runs import first_runs
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
 from frugal_lib.chapters.baseline import speed
 from frugal_lib.chapters.lora import steps
+from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.chapters.quantization import speed as quantization_speed
 from frugal_lib.core import timing
 from frugal_lib.profiles import load_profile
@@ -42,6 +44,15 @@ def test_the_rate_of_matrix_products_is_that_of_the_median_and_the_first_does_no
     assert timing.gemm_rate("cpu") == pytest.approx(171.8, abs=0.01)  # 17.18 billion operations
 
 
+PAGES = {"": "01_baseline", " lora": "02_lora", " quantization": "03_quantization"}
+
+
+def page_of(chapter, module, folder, profile):
+    """What the page of a chapter says of its speed, with the records of a folder."""
+    names = {"speed": module, "steps": module, "quantization": quantization, "SIZE": timing.SIZE}
+    return said_by(PAGES[chapter], ".shown(settings", settings=load_profile(profile), folder=folder, **names)
+
+
 def never(run, device):
     raise AssertionError("a chapter measures no speed")
 
@@ -54,8 +65,9 @@ def test_a_chapter_shows_the_published_record_where_its_profile_has_none(tmp_pat
     (record,) = shown.records
     assert (shown.folder / record.run.path).is_file() and record.run.edition == "folger"
     assert shown.source == "python -m frugal_lib benchmark --profile micro"
-    said = shown.say(lambda records: f"{len(records)} record on {records[0].environment['device_name']}.")
-    assert f"1 record on {record.environment['device_name']}." in said
+    assert shown.borrowed
+    said = page_of("", speed, tmp_path, "smoke")
+    assert f"{record.environment['device_name']}." in said
     assert "the published record, of profile `micro`" in said and "benchmark --profile smoke`" in said
     assert not list(tmp_path.iterdir())
 
@@ -65,7 +77,7 @@ def test_a_chapter_shows_the_records_in_its_own_folder_first(tmp_path, monkeypat
     made = speed.measure(load_profile("smoke"), tmp_path, "cpu")
     shown = speed.shown(load_profile("smoke"), tmp_path)
     assert shown.records == [made] and shown.folder == tmp_path
-    assert shown.say(lambda records: "so fast") == "so fast"
+    assert not shown.borrowed
 
 
 @pytest.mark.parametrize(("module", "chapter"), [(speed, ""), (steps, " lora"), (quantization_speed, " quantization")])
@@ -73,7 +85,7 @@ def test_where_no_speed_was_measured_the_page_says_what_measures_it(tmp_path, mo
     monkeypatch.setattr("frugal_lib.core.runs.read", lambda run, results: None)
     shown = module.shown(load_profile("micro"), tmp_path)
     command = f"python -m frugal_lib benchmark{chapter} --profile micro"
-    assert shown.records == [] and f"`{command}` does" in shown.say(None)
+    assert shown.records == [] and f"`{command}` does" in page_of(chapter, module, tmp_path, "micro")
     page = html.source_line(shown.records, shown.folder, shown.source).data
     assert command in page and "no record yet" in page
 
