@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -22,20 +24,45 @@ def fail(message: object) -> typer.Exit:
     return typer.Exit(2)
 
 
-@app.command()
+def command(work: Callable[..., None]) -> Callable[..., None]:
+    """A command of `app`: what can be foreseen to go wrong is one sentence, and so is an interruption."""
+
+    @app.command()
+    @wraps(work)
+    def told(*args, **settings) -> None:
+        from frugal_lib.core.fetch import DataError
+        from frugal_lib.profiles import ProfileError
+
+        try:
+            work(*args, **settings)
+        except (ProfileError, DataError, OSError, ValueError) as error:
+            raise fail(error) from None
+        except KeyboardInterrupt:
+            typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
+            raise typer.Exit(130) from None
+
+    return told
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ProfileName = Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Results = Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")]
+Corpus = Annotated[Path, typer.Argument(help="The folder of text that the embedded models were trained on.")]
+Work = Annotated[Path | None, typer.Option(help="Where tokens and checkpoints lie; default: the cache.")]
+
+
+@command
 def score(
     generated: Annotated[Path, typer.Argument(help="Generated sonnets in the paper's format.")],
     gold: Annotated[Path, typer.Argument(help="The true sonnets in the same format.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score generated sonnets: chrF over the whole text and over what the model wrote."""
-    from frugal_lib.core.fetch import DataError
     from frugal_lib.metrics.chrf import score_files
 
-    try:
-        result = score_files(generated, gold)
-    except DataError as error:
-        raise fail(error) from None
+    result = score_files(generated, gold)
     if as_json:
         return typer.echo(json.dumps(result, indent=1))
     typer.echo(f"{'sonnet':>6}  {'chrF':>6}  {'chrF of the continuation':>24}")
@@ -44,21 +71,17 @@ def score(
     typer.echo(f"{'all':>6}  {result['chrf']:6.2f}  {result['chrf_continuation']:24.2f}   ({result['signature']})")
 
 
-@app.command()
+@command
 def audit(
     synthetic: Annotated[Path, typer.Argument(help="Texts to look into: JSON, JSON lines or plain text.")],
     against: Annotated[Path, typer.Option(help="Texts that should not be in there, such as a test set.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
-    from frugal_lib.core.fetch import DataError
     from frugal_lib.data.overlap import MOSTLY, NEAR, summary
     from frugal_lib.data.text_files import read_texts
 
-    try:
-        found = summary(list(read_texts(synthetic).values()), read_texts(against))
-    except DataError as error:
-        raise fail(error) from None
+    found = summary(list(read_texts(synthetic).values()), read_texts(against))
     if as_json:
         return typer.echo(json.dumps(found, indent=1))
     typer.echo(
@@ -72,31 +95,24 @@ def audit(
         typer.echo(f"{name:>12}: {verbatim} lines verbatim, {near} nearly so")
 
 
-@app.command()
+@command
 def sweep(
     chapter: Annotated[str, typer.Argument(help="Chapter whose runs to compute, such as baseline.")],
-    profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
+    profile: ProfileName = "micro",
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")] = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    results: Results = None,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed runs again.")] = False,
 ) -> None:
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
-    from frugal_lib.core.fetch import DataError
-    from frugal_lib.profiles import ProfileError, load_profile
+    from frugal_lib.profiles import load_profile
 
-    try:
-        loaded = load_profile(profile)
-        folder = loaded.results_folder(results)
-        settings = (chapter, loaded, folder, seed, device, workers, retry_failed)
-        records = registry.records_of(*settings) + registry.folds_of(*settings)
-    except (ProfileError, DataError, ValueError) as error:
-        raise fail(error) from None
-    except KeyboardInterrupt:
-        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
-        raise typer.Exit(130) from None
+    loaded = load_profile(profile)
+    folder = loaded.results_folder(results)
+    where, how = (chapter, loaded, folder, seed, device), {"workers": workers, "retry": retry_failed}
+    records = registry.records_of(*where, **how) + registry.folds_of(*where, **how)
     states = [record.status for record in records]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "unsupported", "failed") if s in states)
     typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")
@@ -104,34 +120,30 @@ def sweep(
         raise typer.Exit(1)
 
 
-@app.command()
+@command
 def benchmark(
     chapter: Annotated[
         str, typer.Argument(help="baseline: a sonnet run; lora: a step by method; quantization: generation by format.")
     ] = "baseline",
-    profile: Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")] = "micro",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    results: Annotated[Path | None, typer.Option(help="Folder of the record; default: the profile's.")] = None,
+    profile: ProfileName = "micro",
+    device: Device = "auto",
+    results: Results = None,
 ) -> None:
     """Speed of training or generation on this machine. Let nothing else run meanwhile."""
     from frugal_lib.chapters.measurements import BY_CHAPTER
-    from frugal_lib.core.fetch import DataError
-    from frugal_lib.profiles import ProfileError, load_profile
+    from frugal_lib.profiles import load_profile
 
     if chapter not in BY_CHAPTER:
         raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_CHAPTER)}.")
-    try:
-        loaded = load_profile(profile)
-        found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
-    except (ProfileError, DataError, ValueError) as error:
-        raise fail(error) from None
+    loaded = load_profile(profile)
+    found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
     for record in found if isinstance(found, list) else [found]:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
         typer.echo(BY_CHAPTER[chapter].summary(record))
 
 
-@app.command()
+@command
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="Folder of .txt files, one work each.")],
     size: Annotated[str, typer.Option(help="Which architecture: micro or nano.")] = "micro",
@@ -140,67 +152,53 @@ def pretrain(
     compiled: Annotated[
         bool, typer.Option("--compile/--no-compile", help="torch.compile; needs a C++ compiler.")
     ] = True,
-    work: Annotated[Path | None, typer.Option(help="Where checkpoints lie; default: the cache.")] = None,
+    work: Work = None,
     out: Annotated[Path | None, typer.Option(help="Where the weights go; default: _build/SIZE.")] = None,
 ) -> None:
     """Pre-train a small GPT-2 from a folder of text; goes on from the last checkpoint."""
-    from frugal_lib.core.fetch import DataError, cache_dir
+    from frugal_lib.core.fetch import cache_dir
     from frugal_lib.models.pretrain import make_recipe
     from frugal_lib.models.pretrain import pretrain as train_base
 
     out = out or Path("_build") / size
-    try:
-        recipe = make_recipe(size, [*([f"tokens={tokens}"] if tokens else []), *(settings or [])])
-        facts = train_base(corpus, work or cache_dir() / "pretrain", out, recipe, compiled)
-    except (DataError, OSError, ValueError) as error:
-        raise fail(error) from None
+    recipe = make_recipe(size, [*([f"tokens={tokens}"] if tokens else []), *(settings or [])])
+    facts = train_base(corpus, work or cache_dir() / "pretrain", out, recipe, compiled)
     typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out}")
 
 
-@app.command()
+@command
 def yardsticks(
-    corpus: Annotated[Path, typer.Argument(help="The folder of text that the embedded models were trained on.")],
-    work: Annotated[Path | None, typer.Option(help="Where its tokens lie; default: the cache.")] = None,
+    corpus: Corpus,
+    work: Work = None,
     out: Annotated[Path | None, typer.Option(help="Where the numbers go; default: beside the models.")] = None,
 ) -> None:
     """Bits per character of the embedded models beside n-gram models and xz, on text none of them saw."""
-    from frugal_lib.core.fetch import DataError, cache_dir
+    from frugal_lib.core.fetch import cache_dir
     from frugal_lib.metrics import reference_models
 
-    try:
-        found = reference_models.measure(corpus, work or cache_dir() / "pretrain")
-    except (DataError, OSError, ValueError) as error:
-        raise fail(error) from None
+    found = reference_models.measure(corpus, work or cache_dir() / "pretrain")
     (out or reference_models.FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     typer.echo(f"{'bits per character':18}  {'held-out works':>14}  {'dev sonnets, lines 4-14':>23}")
     for name in found["works"][0]["bits"]:
-        sonnets = (
-            f"{reference_models.ratio(reference_models.dev_rows(found), name):23.3f}" if name != "xz" else f"{'-':>23}"
-        )
-        typer.echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets}")
+        sonnets = "-" if name == "xz" else f"{reference_models.ratio(reference_models.dev_rows(found), name):.3f}"
+        typer.echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets:>23}")
 
 
-@app.command()
-def poems(
-    corpus: Annotated[Path, typer.Argument(help="The folder of text that the embedded models were trained on.")],
-) -> None:
+@command
+def poems(corpus: Corpus) -> None:
     """Count the lines of the other poets' sonnets that the embedded models have read."""
     from frugal_lib.core import fetch
-    from frugal_lib.core.fetch import DataError
     from frugal_lib.data import corpus as texts
     from frugal_lib.teachers import by_name
 
-    try:
-        works = {name: text for name, text in texts.read_works(corpus).items() if not texts.is_held_out(name)}
-        lines = texts.lines_read(by_name.everything("human"), works.values())
-        found = {"digest": fetch.digest(by_name.digest_parts("human")), "lines": lines}
-    except (DataError, OSError) as error:
-        raise fail(error) from None
+    works = {name: text for name, text in texts.read_works(corpus).items() if not texts.is_held_out(name)}
+    lines = texts.lines_read(by_name.everything("human"), works.values())
+    found = {"digest": fetch.digest(by_name.digest_parts("human")), "lines": lines}
     by_name.READ.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     typer.echo(f"{len(lines)} poems; {lines.count(0)} of them have no line in {len(works)} works.")
 
 
-@app.command()
+@command
 def teach(
     model: Annotated[str, typer.Argument(help="A Gemini model, such as gemini-2.5-flash-lite.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="The sonnets, a JSON list; all answers lie beside it.")],
@@ -214,70 +212,55 @@ def teach(
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the server.")] = 120.0,
 ) -> None:
     """Have Gemini write sonnets, with the key in GEMINI_API_KEY; goes on where it was stopped."""
-    from frugal_lib.core.fetch import DataError
     from frugal_lib.teachers.gemini import Gemini, Settings
 
+    log = out.with_suffix(".answers.jsonl")
+    if out.exists() and not log.exists():
+        raise fail(f"{out}: it exists, and no answers lie beside it; choose another file.")
+    teacher = Gemini(Settings(model, log, per_request, concurrency, timeout_s=timeout, budget_usd=budget, price=price))
     try:
-        log = out.with_suffix(".answers.jsonl")
-        if out.exists() and not log.exists():
-            raise DataError(f"{out}: it exists, and no answers lie beside it; choose another file.")
-        teacher = Gemini(
-            Settings(model, log, per_request, concurrency, timeout_s=timeout, budget_usd=budget, price=price)
-        )
-        try:
-            teacher.sonnets(count)
-        finally:
-            if teacher.answers.found:
-                typer.echo(teacher.save(out, count))
-    except (DataError, OSError, ValueError) as error:
-        raise fail(error) from None
-    except KeyboardInterrupt:
-        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
-        raise typer.Exit(130) from None
+        teacher.sonnets(count)
+    finally:
+        if teacher.answers.found:
+            typer.echo(teacher.save(out, count))
 
 
-@app.command()
+@command
 def verify(
     profile: Annotated[
         str | None, typer.Option(help="smoke, micro, paper, or a YAML file; default: all committed.")
     ] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")] = None,
+    results: Results = None,
     rerun: Annotated[
         str | None, typer.Option(help="Compute again: kinds (one run of each), all, or kinds such as 'lora/*'.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Only the cheapest, by their recorded time.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")] = None,
+    device: Device = "auto",
+    workers: Workers = None,
     write_sums: Annotated[bool, typer.Option(help="Write down the records' SHA-256 first.")] = False,
 ) -> None:
     """Do the records agree with their plans, their examples and, computed again, with themselves?"""
-    from frugal_lib.profiles import ProfileError, load_profile
+    from frugal_lib.profiles import load_profile
     from frugal_lib.verify import command, files
 
-    try:
-        profiles = [load_profile(profile)] if profile else command.committed_profiles()
-        bad = 0
-        for one in profiles:
-            folder = one.results_folder(results)
-            if write_sums:
-                typer.echo(f"written: {files.write_sums(folder)}")
-            found = command.check(one, folder)
-            bad += len(found.problems)
-            typer.echo(command.summary(one, folder, found))
-            if rerun:
-                outcomes = command.recompute(one, list(found.records.values()), rerun, minutes, device, workers)
-                bad += sum(outcome.differs for outcome in outcomes)
-                typer.echo(command.table(outcomes))
-    except (ProfileError, ValueError) as error:
-        raise fail(error) from None
-    except KeyboardInterrupt:
-        typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
-        raise typer.Exit(130) from None
+    profiles = [load_profile(profile)] if profile else command.committed_profiles()
+    bad = 0
+    for one in profiles:
+        folder = one.results_folder(results)
+        if write_sums:
+            typer.echo(f"written: {files.write_sums(folder)}")
+        found = command.check(one, folder)
+        bad += len(found.problems)
+        typer.echo(command.summary(one, folder, found))
+        if rerun:
+            outcomes = command.recompute(one, list(found.records.values()), rerun, minutes, device, workers)
+            bad += sum(outcome.differs for outcome in outcomes)
+            typer.echo(command.table(outcomes))
     if bad:
         raise typer.Exit(1)
 
 
-@app.command()
+@command
 def doctor() -> None:
     """Check this machine and checkout: packages, device, base model, data, records."""
     from frugal_lib.doctor import checks

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from frugal_lib import profiles
-from frugal_lib.colab import pins
+from frugal_lib.colab import installed, pins
 from frugal_lib.core import fetch, machine, runs
 from frugal_lib.data import labelled
 from frugal_lib.data import sonnets as sonnet_data
@@ -20,23 +20,11 @@ Check = tuple[str, bool, str]
 
 def check_packages() -> Check:
     """Installed packages against the pins."""
-    wrong = []
-    for name, wanted in pins().items():
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            found = "missing"
-        if found.split("+")[0] != wanted:
-            wrong.append(f"{name} {found} (pinned {wanted})")
+    found = {name: installed(name) or "missing" for name in pins()}
+    wrong = [f"{n} {found[n]} (pinned {wanted})" for n, wanted in pins().items() if found[n].split("+")[0] != wanted]
     if wrong:
         return "packages", False, f"{', '.join(wrong)}; run `make setup`, or expect other numbers"
-    return "packages", True, f"all {len(pins())} pinned packages, Python {sys.version.split()[0]}"
-
-
-def check_device() -> Check:
-    """Which device runs would be on."""
-    device = machine.pick_device()
-    return "device", True, f"{device}: {machine.device_name(device)}"
+    return "packages", True, f"all {len(found)} pinned packages, Python {sys.version.split()[0]}"
 
 
 def check_base() -> Check:
@@ -51,38 +39,32 @@ def check_base() -> Check:
     return "base", bool(names), ", ".join(f"{name} ({bases.base_digest(name)})" for name in names) or "none found"
 
 
-def check_sonnets() -> Check:
-    """Which edition of the sonnets this machine can have."""
+def check_data(name: str, look: Callable[[], str]) -> Check:
+    """What this machine can have of some data."""
     try:
-        edition = sonnet_data.available_edition()
-        sonnets = sonnet_data.load_sonnets(edition)
+        return name, True, look()
     except fetch.DataError as error:
-        return "sonnets", False, str(error)
-    return "sonnets", True, f"{edition}: {sonnet_data.EDITIONS[edition]}; {sizes(sonnets)}"
+        return name, False, str(error)
 
 
-def check_labelled(task: str) -> Check:
-    """Which edition of a labelled task this machine can have."""
-    try:
-        edition = labelled.available_edition(task)
-        splits = labelled.load(task, edition)
-    except fetch.DataError as error:
-        return task, False, str(error)
-    return task, True, f"{edition}: {labelled.SOURCES[task, edition]}; {sizes(splits)}"
+def sonnets_here() -> str:
+    """The edition of the sonnets, and its sizes."""
+    edition = sonnet_data.available_edition()
+    return f"{edition}: {sonnet_data.EDITIONS[edition]}; {sizes(sonnet_data.load_sonnets(edition))}"
 
 
-def check_teachers() -> Check:
-    """Which teachers' sonnets this machine can have; what it lacks, it can read in records only."""
-    found, missing = [], []
-    for name in SOURCES:
-        try:
-            found.append(f"{name} {len(poems(name)):,}")
-        except fetch.DataError as error:
-            if fetch.data_dir():
-                return "teachers", False, str(error)
-            missing.append(name)
-    parts = [", ".join(found), f"not here: {', '.join(missing)}" if missing else ""]
-    return "teachers", True, "; ".join(filter(None, parts))
+def labelled_here(task: str) -> str:
+    """The edition of a labelled task, and its sizes."""
+    edition = labelled.available_edition(task)
+    return f"{edition}: {labelled.SOURCES[task, edition]}; {sizes(labelled.load(task, edition))}"
+
+
+def teachers_here() -> str:
+    """Sonnets by teacher; what this machine lacks, it can read in records only."""
+    found = {name: fetch.available(partial(poems, name)) for name in SOURCES}
+    here = ", ".join(f"{name} {len(poems(name)):,}" for name in SOURCES if found[name])
+    missing = ", ".join(name for name in SOURCES if not found[name])
+    return "; ".join(filter(None, (here, missing and f"not here: {missing}")))
 
 
 def sizes(splits: sonnet_data.Sonnets | labelled.Labelled) -> str:
@@ -111,11 +93,11 @@ def is_record(path: Path, folder: Path) -> bool:
 def checks() -> Iterator[Check]:
     """All checks, each run when its turn comes."""
     yield check_packages()
-    yield check_device()
+    yield "device", True, f"{machine.pick_device()}: {machine.device_name(machine.pick_device())}"
     yield check_base()
-    yield check_sonnets()
+    yield check_data("sonnets", sonnets_here)
     for task in labelled.LOADERS:
-        yield check_labelled(task)
-    yield check_teachers()
+        yield check_data(task, partial(labelled_here, task))
+    yield check_data("teachers", teachers_here)
     for name in profiles.names():
         yield check_records(name)

@@ -42,42 +42,27 @@ CHAPTERS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob(
 
 
 def records_of(
-    chapter: str,
-    profile: Profile,
-    results: Path,
-    seed: int = 0,
-    device: str = "auto",
-    workers: int | None = None,
-    retry: bool = False,
+    chapter: str, profile: Profile, results: Path, seed: int = 0, device: str = "auto", **settings
 ) -> list[Record]:
-    """The records of a chapter; those that are not there yet are computed.
+    """The records of a chapter; those that are not there yet are computed, with the `settings` of `runs.sweep`.
 
     Raises:
         ValueError: as `plan_of`.
     """
-
-    def sweep(wanted: list[Run]) -> list[Record]:
-        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
-
-    return plan_of(chapter).records(profile, seed, sweep)
+    return plan_of(chapter).records(profile, seed, sweep_into(results, device, **settings))
 
 
 def folds_of(
-    chapter: str,
-    profile: Profile,
-    results: Path,
-    seed: int = 0,
-    device: str = "auto",
-    workers: int | None = None,
-    retry: bool = False,
+    chapter: str, profile: Profile, results: Path, seed: int = 0, device: str = "auto", **settings
 ) -> list[Record]:
     """The records of a chapter's cross-validation and of chapter 1's, which it is compared with; as `records_of`."""
-
-    def sweep(wanted: list[Run]) -> list[Record]:
-        return runs.sweep(wanted, registry.compute, results, device, workers, retry)
-
-    plans = (plan_of(name) for name in dict.fromkeys(("baseline", chapter)))
+    plans, sweep = map(plan_of, dict.fromkeys(("baseline", chapter))), sweep_into(results, device, **settings)
     return [record for plan in plans for record in plan.fold_records(profile, seed, sweep)]
+
+
+def sweep_into(results: Path, device: str, **settings) -> Sweep:
+    """What computes a chapter's runs, and keeps their records in a folder."""
+    return lambda wanted: runs.sweep(wanted, registry.compute, results, device, **settings)
 
 
 def spot_check(chapter: str, records: Sequence[Record], device: str = "auto") -> tuple[Record, Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ pooch.get_logger().setLevel("WARNING")
 
 REPOSITORY = "https://raw.githubusercontent.com/ehersch/cs224n_gpt"
 COMMIT = "ac3bc649ea84335fcbfd1fe948618ad32a6e33ac"
+# SHA-256 by name: of the paper's repository, and of what only `FRUGAL_DATA_DIR` has.
+PINNED: dict[str, str] = json.loads((Path(__file__).parents[1] / "assets" / "pinned.json").read_text(encoding="utf-8"))
 
 
 class DataError(Exception):
@@ -30,6 +33,11 @@ class Package:
     requirement: str
     file: str
     sha256: str
+
+
+def pinned(*names: str) -> dict[str, str]:
+    """Some files and their SHA-256."""
+    return {name: PINNED[name] for name in names}
 
 
 def read_text(path: Path) -> str:
@@ -62,9 +70,9 @@ def cache_dir() -> Path:
     return Path(pooch.os_cache("frugal-gpt2"))
 
 
-def released_file(name: str, sha256: str, commit: str = COMMIT) -> Path:
-    """A file of the paper's repository at some commit; see `pinned_file`."""
-    return pinned_file(f"cs224n_gpt/{name}", f"{REPOSITORY}/{commit}/{name}", sha256)
+def released_file(name: str, sha256: str = "", commit: str = COMMIT) -> Path:
+    """A file of the paper's repository at some commit, by default with its pinned SHA-256; see `pinned_file`."""
+    return pinned_file(f"cs224n_gpt/{name}", f"{REPOSITORY}/{commit}/{name}", sha256 or PINNED[name])
 
 
 def pinned_file(path: str, url: str, sha256: str) -> Path:

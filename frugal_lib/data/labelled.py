@@ -35,31 +35,16 @@ CLASSES = {
     "mrpc": ("no", "yes"),
 }
 RELEASED = {
-    "sst": {
-        "data/ids-sst-train.csv": "03b2b625c090f94a6afd59f114cde5282e2053aab0b101e87ed695d8a0c5b1df",
-        "data/ids-sst-dev.csv": "a186ce94577635fbe10beaaddd50f16cccf6c30973221cefdf90deed2a584bfe",
-        "data/ids-sst-test-student.csv": "bdd5a767faa0c26782117e37767ece154c30d5d04fb8727d09c71e3850a55c7b",
-    },
-    "cfimdb": {
-        "data/ids-cfimdb-train.csv": "140fc513045a966109faed46a5c7a898767b96714d71bcb9c15f659129fadcea",
-        "data/ids-cfimdb-dev.csv": "3087f571b66860fe5d035b5a018d08202ad3fd3720e4821c04b2acf6c7ded559",
-        "data/ids-cfimdb-test-student.csv": "7ae611548c9eac879e9ebb406cc9f8ae68ff12f78090e4965af5cbdfa06240f4",
-    },
+    task: fetch.pinned(*(f"data/ids-{task}-{split}.csv" for split in ("train", "dev", "test-student")))
+    for task in ("sst", "cfimdb")
 }
 QUORA_BLOBS = {
     "data/quora-train.csv": "679a1c831459d05b0714b13bb7b6229911740579",
     "data/quora-dev.csv": "9ac4d9f3df9c44588799e89a09b77a90bcb57128",
     "data/quora-test-student.csv": "9f860ed4847572a84d9c68309528677f3d06913b",
 }
-TWO_SOURCES = {
-    "quora/deep1994_dev.csv": "d7dce39f7bf6f9a0533100ca4db90a43e33797b3983812e3f47b1e1da5151e6a",
-    "quora/deep1994_test.csv": "4d10991093d7cf3214b33008be7bb7be1bc43df56f052ae3aa92a58a0f0867c1",
-    "quora/cs224n_minbert_dev.csv": "03990a4dbcc362964fa7601e9ceef44124f7ea23ad41390c3e23d5e3258881c6",
-}
-MRPC = {
-    "mrpc/mrpc_train.csv": "3ab47997ad8c44501ca5dbf268fb3e9f13abcc64d2643f0e13f2f5d8b535e953",
-    "mrpc/mrpc_test.csv": "2b80c7338c2c07db900cb2b42000fb215de6763e45f13034ee8cff7198e58c30",
-}
+TWO_SOURCES = fetch.pinned("quora/deep1994_dev.csv", "quora/deep1994_test.csv", "quora/cs224n_minbert_dev.csv")
+MRPC = fetch.pinned("mrpc/mrpc_train.csv", "mrpc/mrpc_test.csv")
 SOURCES = {
     ("sst", "released"): "the paper's files of the Stanford Sentiment Treebank",
     ("sst", "vader"): "a stand-in: SST's sentences with the human ratings of VADER, cut into five classes",

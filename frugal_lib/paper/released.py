@@ -16,34 +16,18 @@ from frugal_lib.data.sonnets import Sonnet
 from frugal_lib.metrics import chrf
 
 SWEEP = "predictions/lora/sweep_results.json"
-SHA256 = "0439278fbde87f9af3d298fafab7ee0034be6efc5b5f768a9a7899be8396c0a6"
-ZERO_SHOT_SHA256 = "6ca93c3c59d0ecf9e00e09430056a286a6bc94d786d9b8743bbf51d41d85089b"  # of both: they are the same file
-ZERO_SHOT = ("predictions/transfer_from_sonnet_para_dev.csv", "predictions/transfer_gemini_flash_para_dev.csv")
-# Model and split, file, SHA-256. Of full fine-tuning and Flash Lite two files each were released; these score what is
+ZERO_SHOT = ("predictions/transfer_from_sonnet_para_dev.csv", "predictions/transfer_gemini_flash_para_dev.csv")  # alike
+# By model and split. Of full fine-tuning and Flash Lite two files each were released; these score what is
 # printed (Table 1: 41.974, Table 7: 42.092), the others, which `reports` has, 40.169 and 41.156.
 GENERATIONS = {
-    ("full fine-tuning", "dev"): (
-        "predictions/generated_sonnets_dev.txt",
-        "cd7d48d6042c66fd413c74b8ff82a91346df484c8a94d379c8873772997038f9",
-    ),
-    ("flash-lite", "dev"): (
-        "predictions/synthetic_subset_sweep/generated_sonnets_dev_1000.txt",
-        "8596bc1d30f791a4ee927e0bc4b7b4b29a5df3b0437fe62d27ca9f9cddd9eb04",
-    ),
-    ("flash", "dev"): (
-        "predictions/sft_gemini_flash/generated_sonnets_dev.txt",
-        "59489782795bde3b170383f397acbe22566e2aec15c26b0b42268a4567170ed1",
-    ),
-    ("flash", "test"): (
-        "predictions/sft_gemini_flash/generated_sonnets_test.txt",
-        "acc5bcf2dd75a43f211bff1d6a2109923d46eaafced77057b87e1085ad1a61f4",
-    ),
+    ("full fine-tuning", "dev"): "predictions/generated_sonnets_dev.txt",
+    ("flash-lite", "dev"): "predictions/synthetic_subset_sweep/generated_sonnets_dev_1000.txt",
+    ("flash", "dev"): "predictions/sft_gemini_flash/generated_sonnets_dev.txt",
+    ("flash", "test"): "predictions/sft_gemini_flash/generated_sonnets_test.txt",
 }
 COPY = 80  # chrF above which a generated sonnet is a copy; the others score about 40
-OTHER_VERSIONS = {
-    155: 138,
-    156: 144,
-}  # test prompts out of the Passionate Pilgrim, and the sonnets they are versions of
+# Test prompts out of the Passionate Pilgrim, and the sonnets they are versions of.
+OTHER_VERSIONS = {155: 138, 156: 144}
 COMMITTED = ROOT / "results" / "micro"
 MODULES = {"all": "attention-mlp", "attn_attn_output": "attention"}
 
@@ -104,23 +88,24 @@ def parse(text: str, name: str) -> list[ReleasedRun]:
 
 def sweep_run() -> Run:
     """The run whose record holds the released sweep."""
-    return Run("lora", "sonnets", "released-sweep", "released", fetch.digest([SHA256]), seed=0, samples=0)
+    return Run("lora", "sonnets", "released-sweep", "released", fetch.digest([fetch.PINNED[SWEEP]]), seed=0, samples=0)
 
 
 def zero_shot_run() -> Run:
     """The run whose record counts the answers in the released zero-shot predictions."""
-    return Run("quantization", "quora", "released-zero-shot", "released", fetch.digest([ZERO_SHOT_SHA256]), 0, 0)
+    digest = fetch.digest([fetch.PINNED[ZERO_SHOT[0]]])
+    return Run("quantization", "quora", "released-zero-shot", "released", digest, 0, 0)
 
 
 def generations_run() -> Run:
     """The run whose record scores the sonnets that the paper's models wrote."""
-    digest = fetch.digest([sha256 for _, sha256 in GENERATIONS.values()])
+    digest = fetch.digest([fetch.PINNED[name] for name in GENERATIONS.values()])
     return Run("synthetic", "sonnets", "released-generations", "released", digest, 0, 0)
 
 
 def generated(model: str, split: str) -> list[tuple[Sonnet, str]]:
     """The sonnets of a split, and what one of the paper's models wrote for each; see `paired`."""
-    return paired(fetch.released_file(*GENERATIONS[model, split]), split)
+    return paired(fetch.released_file(GENERATIONS[model, split]), split)
 
 
 def paired(path: Path, split: str) -> list[tuple[Sonnet, str]]:
@@ -178,7 +163,7 @@ def generation_metrics() -> dict[str, float]:
 
 def read_sweep() -> list[dict]:
     """The released sweep, an example a run."""
-    path = fetch.released_file(SWEEP, SHA256)
+    path = fetch.released_file(SWEEP)
     return [asdict(entry) for entry in parse(fetch.read_text(path), str(path))]
 
 
@@ -186,7 +171,7 @@ def read_zero_shot() -> list[dict]:
     """How many pairs each file of predictions has, and how many of them it calls paraphrases."""
     rows = []
     for name in ZERO_SHOT:
-        path = fetch.released_file(name, ZERO_SHOT_SHA256)
+        path = fetch.released_file(name)
         answers = [line.rpartition(",")[2].strip() for line in fetch.read_text(path).splitlines()[1:] if line.strip()]
         if not set(answers) <= {"0", "1"}:
             raise DataError(f"{path}: a prediction is neither 0 nor 1; fetch the file again.")

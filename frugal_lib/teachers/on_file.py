@@ -37,19 +37,12 @@ def numbered(text: str) -> list[str]:
     return re.split(r"^###\d+###[ \t]*$", text, flags=re.MULTILINE)[1:]
 
 
-LITE = "data/synthetic_data/sonnets_flash_lite.json"
-FLASH = "data/synthetic_data/sonnets_flash.json"
-PRO = "synthetic_data/synthetic_sonnets_pro_full.txt"
 SOURCES = {
-    "flash-lite": Source({LITE: "1118cc03112d35b9f80e88a6770feb982f5a606842741cd42769ab60159bd419"}, json.loads),
-    "flash": Source({FLASH: "ab11b35ba2cb598cad619e2bafebb3e1e5e27c1866d29af780fbfe5966875da8"}, json.loads),
-    "pro": Source({PRO: "68a62ab53bd7a727ee4a0c4278c1ad9f8b6540a036d736badf92f2f4ccfc05ba"}, numbered, PRO_COMMIT),
+    "flash-lite": Source(fetch.pinned("data/synthetic_data/sonnets_flash_lite.json"), json.loads),
+    "flash": Source(fetch.pinned("data/synthetic_data/sonnets_flash.json"), json.loads),
+    "pro": Source(fetch.pinned("synthetic_data/synthetic_sonnets_pro_full.txt"), numbered, PRO_COMMIT),
     "human": Source(
-        {
-            "deepspeare_sonnets.json": "5b5423770663ca60026a65e7b9d6ec76a9bf64c30ab89bda80b4a1f64fe00ac4",
-            "gutenberg_poetry_sonnets.json": "8b40302826291c7f6e0020e75e83daf90e9069b6c1437d9237ef9cc7d5b2a598",
-            "rhymedata_sonnets.json": "41b026de865aa9b3266ce4b19117f19bbc0b8ee3280c5c5c6bb8522ea26b6f8c",
-        },
+        fetch.pinned(*(f"{name}_sonnets.json" for name in ("deepspeare", "gutenberg_poetry", "rhymedata"))),
         poems_with_rhyme,
     ),
 }

@@ -139,13 +139,13 @@ variant,device,dev_chrf,dev_ce,gen_tokens_per_sec,size_mb
 int8_weight_only,cuda,46.7,5.7,61.3,232.37
 int4,ERROR,no kernel
 """
-FILE = reports.File("flash", "report.csv", "0" * 64)
+FILE = reports.File("flash", "report.csv")
 
 
 def on_file(monkeypatch, tmp_path, text):
     path = tmp_path / "report.csv"
     path.write_text(text)
-    monkeypatch.setattr(fetch, "released_file", lambda name, sha256, commit: path)
+    monkeypatch.setattr(fetch, "released_file", lambda name, commit: path)
 
 
 def test_a_report_is_read_without_the_formats_that_failed(monkeypatch, tmp_path):
@@ -166,7 +166,7 @@ def test_predictions_must_be_of_every_example(monkeypatch, tmp_path):
     on_file(monkeypatch, tmp_path, "id \t Predicted_Sentiment \na, 1 \n")
     monkeypatch.setattr("frugal_lib.data.labelled.load", lambda task, edition: type("Data", (), {"dev": ()}))
     with pytest.raises(DataError, match="not one prediction for each example of sst"):
-        reports.class_row(reports.File("sst full fine-tuning", "x.csv", "0" * 64))
+        reports.class_row(reports.File("sst full fine-tuning", "x.csv"))
 
 
 def test_a_data_folder_may_be_without_the_reports(monkeypatch, tmp_path):

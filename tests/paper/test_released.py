@@ -74,7 +74,7 @@ def test_the_released_zero_shot_predictions_are_all_no():
 def test_a_broken_file_of_predictions_is_one_sentence(monkeypatch, tmp_path):
     path = tmp_path / "predictions.csv"
     path.write_text("id, Predicted_Is_Paraphrase\n1, 0\n2, yes\n")
-    monkeypatch.setattr(fetch, "released_file", lambda name, sha256: path)
+    monkeypatch.setattr(fetch, "released_file", lambda name: path)
     with pytest.raises(DataError, match=r"predictions\.csv: a prediction is neither 0 nor 1; fetch the file again"):
         released.read_zero_shot()
 

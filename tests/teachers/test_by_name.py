@@ -73,7 +73,7 @@ def test_a_broken_file_is_one_sentence(files):
 
 def test_another_file_than_the_pinned_one_is_refused(files, tmp_path):
     files("flash", '["one"]')
-    (tmp_path / "cs224n_gpt" / on_file.FLASH).write_text('["two"]')
+    (tmp_path / "cs224n_gpt" / next(iter(on_file.SOURCES["flash"].files))).write_text('["two"]')
     with pytest.raises(DataError, match="SHA-256 differs"):
         Released("flash").sonnets(1)
 
