@@ -87,12 +87,12 @@ def bootstrap_interval(found: Differences, draws: int = 2000, seed: int = 0, lev
     Source: Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 8 (stratified resampling).
     """
     rng, (seeds, count) = np.random.default_rng(seed), found.values.shape
-    parts = [np.flatnonzero(found.fold_of == fold) for fold in np.unique(found.fold_of)]
-    means = np.empty(draws)
-    for k in range(draws):
-        columns = np.concatenate([rng.choice(part, len(part)) for part in parts])
-        means[k] = found.values[rng.integers(seeds, size=seeds)][:, columns].mean()
-    low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
+    times = np.empty((draws, count))  # how often each item is drawn
+    for fold in np.unique(found.fold_of):
+        here = np.flatnonzero(found.fold_of == fold)
+        times[:, here] = rng.multinomial(len(here), np.full(len(here), 1 / len(here)), draws)
+    rows = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) @ found.values / seeds
+    low, high = np.quantile((rows * times).sum(axis=1) / count, [0.5 - level / 2, 0.5 + level / 2])
     return Interval(float(found.items.mean()), float(low), float(high), seeds, count)
 
 

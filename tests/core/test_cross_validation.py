@@ -99,6 +99,14 @@ def test_the_bootstrap_agrees_with_it_where_folds_do_not_differ():
     assert (other.low, other.high) == pytest.approx((one.low, one.high), abs=0.05)
 
 
+def test_the_bootstrap_of_two_seeds_has_the_spread_of_their_resamples():
+    """Seeds 0 and 2, no other spread: means of 0, 1 and 2 in a quarter, a half and a quarter of the draws."""
+    found = Differences(np.repeat([[0.0], [2.0]], 12, axis=1), np.arange(12) % 3)
+    assert (bootstrap_interval(found).low, bootstrap_interval(found).high) == (0, 2)
+    middle = bootstrap_interval(found, level=0.4)
+    assert (middle.low, middle.mean, middle.high) == (1, 1, 1)
+
+
 def test_a_difference_that_is_detectable_is_found_in_80_of_100_cases():
     rng = np.random.default_rng(8)
     effect = np.mean([detectable(simulated(6, 2, 0, 0, rng)) for _ in range(100)])
