@@ -45,7 +45,7 @@ def command(work: Callable[..., None]) -> Callable[..., None]:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ProfileName = Annotated[str, typer.Option(help="smoke, micro, paper, or a YAML file.")]
+ProfileName = Annotated[str, typer.Option(help="smoke, micro, small, paper, or a YAML file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Results = Annotated[Path | None, typer.Option(help="Folder of the records; default: the profile's.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes at once; default: one per core.")]
@@ -228,7 +228,7 @@ def teach(
 @command
 def verify(
     profile: Annotated[
-        str | None, typer.Option(help="smoke, micro, paper, or a YAML file; default: all committed.")
+        str | None, typer.Option(help="smoke, micro, small, paper, or a YAML file; default: all committed.")
     ] = None,
     results: Results = None,
     rerun: Annotated[

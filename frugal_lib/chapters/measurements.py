@@ -21,8 +21,10 @@ def is_measured(run: Run) -> bool:
 
 
 def planned(profile: Profile) -> list[Run]:
-    """All measurements of a profile."""
-    return [speed.speed_runs(profile)[0], *steps.step_runs(profile), quantization_speed.speed_run(profile)]
+    """All measurements of a profile; none of what it does not train on the paper's split."""
+    training = speed.speed_runs(profile)[:1] if profile.sonnets.learning_rates else []
+    generation = [quantization_speed.speed_run(profile)] if profile.quantization.bases else []
+    return [*training, *steps.step_runs(profile), *generation]
 
 
 def measured(profile: Profile, run: Run, folder: Path, device: str) -> Record:

@@ -28,6 +28,10 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
+    def about(self, mean: float) -> Interval:
+        """One as wide about another mean."""
+        return replace(self, mean=mean, low=self.low + mean - self.mean, high=self.high + mean - self.mean)
+
     @property
     def reversed(self) -> Interval:
         """The same of the second minus the first."""
@@ -57,7 +61,7 @@ def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     items (Miller 2024, "Adding error bars to evals", section 2).
 
     With three seeds, and effects as large as in the book's comparisons, a 95 % interval misses a true
-    zero in 4 to 6 of 100 cases (`tests/test_nulls.py`); where seeds and items have no effect of their
+    zero in 4 to 6 of 100 cases (`test_intervals_under_the_null.py`); where seeds and items have no effect of their
     own in 2, and with two seeds in up to 10.
 
     Args:

@@ -75,13 +75,20 @@ class Contrast:
         return found
 
     def others(self) -> dict[str, list[Interval]]:
-        """The difference in cross-validation without each fold, without each seed, and by bootstrap."""
+        """The difference in cross-validation without each fold, without each seed, and by bootstrap.
+
+        What is left out moves the estimate; the width stays that of the whole. Of two folds that are left of three, an
+        interval of their own has one degree of freedom: it would leave two verdicts of three open, also where no
+        fold matters.
+        """
         if (found := self.folds) is None:
             return {}
-        parts = {"a fold left out": [fold_interval(found.without_fold(k)) for k in np.unique(found.fold_of)]}
+        whole = fold_interval(found)
+        rest = {"a fold left out": [found.without_fold(k) for k in np.unique(found.fold_of)]}
         if len(found.values) > 1:
-            parts["a seed left out"] = [fold_interval(found.without_seed(k)) for k in range(len(found.values))]
-        return parts | {"bootstrap": [bootstrap_interval(found)]}
+            rest["a seed left out"] = [found.without_seed(k) for k in range(len(found.values))]
+        moved = {name: [whole.about(float(part.items.mean())) for part in parts] for name, parts in rest.items()}
+        return moved | {"bootstrap": [bootstrap_interval(found)]}
 
 
 def choices(contrast: Contrast, rule: Rule) -> dict[str, str]:

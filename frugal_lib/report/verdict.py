@@ -12,7 +12,9 @@ from frugal_lib.core.stats import Interval
 from frugal_lib.report.cells import cell, framed
 
 SUPPORTED, CONTRADICTED, OPEN = "holds", "not reproduced", "cannot be told"
-OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN}
+NOT_TESTABLE = "not testable at this size"  # where the base lacks what the claim is about
+OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN, NOT_TESTABLE: NOT_TESTABLE}
+DECIDED = (SUPPORTED, CONTRADICTED)
 MARGIN, OTHER_MARGINS = 0.1, (0.05, 0.2)  # of what full fine-tuning wins over the base: a loss within it is a match
 LEVEL = 0.05
 
@@ -42,6 +44,11 @@ class Verdict:
         """The choices under which the verdict would be another."""
         return [name for name, word in self.choices.items() if word != self.verdict]
 
+    @property
+    def contrary(self) -> list[str]:
+        """Those of them under which it would be the opposite, not merely open for want of sonnets."""
+        return [name for name in self.flips if self.verdict in DECIDED and self.choices[name] == OPPOSITE[self.verdict]]
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -52,7 +59,9 @@ class Rule:
     - `keeps`: it holds where the whole interval lies within the margin, at most a share of what full fine-tuning wins
       (a non-inferiority test; Schuirmann 1987), and is not reproduced where the whole interval lies beyond it.
 
-    Else it cannot be told.
+    Else it cannot be told. All are one-sided, as the paper's claims are: what is better than full fine-tuning keeps its
+    quality too. Only that ranks lie within a chrF point of each other has two sides, and there each is compared with
+    the highest.
     """
 
     kind: Literal["lower", "higher", "keeps"]
@@ -64,7 +73,7 @@ class Rule:
     def word(self, difference: Interval, won: Interval | None = None, share: float = MARGIN) -> str:
         """The verdict; where nothing was won there is nothing to keep."""
         if self.kind == "keeps" and won.low <= 0:
-            return OPEN
+            return NOT_TESTABLE if won.high <= 0 else OPEN
         return self.beside(difference, self.bound(won, share))
 
     def beside(self, difference: Interval, bound: float) -> str:
@@ -87,11 +96,15 @@ def all_hold(words: Sequence[str]) -> str:
     """The verdict of a claim that is made of several: it holds where all do (Berger 1982, intersection-union tests)."""
     if CONTRADICTED in words:
         return CONTRADICTED
-    return SUPPORTED if set(words) == {SUPPORTED} else OPEN
+    return words[0] if words and len(set(words)) == 1 else OPEN
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Adjusted p-values of a family of tests; what is no number is no test, and stays one.
+
+    The p-values are two-sided (`Interval.p_value`), though each verdict looks at one side: the rule can decide either
+    way, and at the bound itself both ways are wrong. So at 0.05 the chance of any wrong verdict is at most 5 %, and a
+    verdict alone survives exactly where its 95 % interval decides.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """
@@ -105,7 +118,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts, each with whether it survives Holm's correction for all of them; what is open decides nothing."""
-    decided = [verdict.p if verdict.verdict != OPEN else np.nan for verdict in verdicts]
+    decided = [verdict.p if verdict.verdict in DECIDED else np.nan for verdict in verdicts]
     return [
         replace(verdict, survives=bool(np.isnan(p) or p <= LEVEL))
         for verdict, p in zip(verdicts, holm(decided), strict=True)
@@ -119,7 +132,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Iterator[dict]:
         yield {"claim": v.claim, "verdict": v.verdict, "base": v.base, "ours": v.ours, "paper": v.paper}
 
 
-MARKS = {SUPPORTED: "#1a7f37", CONTRADICTED: "#b3261e", OPEN: "#6b6b6b"}
+MARKS = {SUPPORTED: "#1a7f37", CONTRADICTED: "#b3261e", OPEN: "#6b6b6b", NOT_TESTABLE: "#6b6b6b"}
 
 
 def mark(verdict: str, note: str = "") -> str:

@@ -19,17 +19,17 @@ TEACHERS = ("flash-lite", "flash", "pro", "human")
 def profile():
     """Profile micro with six folds of everything, at two seeds."""
     micro = load_profile("micro")
-    formats = {
-        "fold_formats": ("bf16", "fp8", "int8-tensor", "int4-tensor", "nf4"),
-        "fold_checked_formats": ("int8-tensor",),
-    }
+    quantization = dataclasses.replace(
+        micro.quantization,
+        fold_formats=("bf16", "fp8", "int8-tensor", "int4-tensor", "nf4"),
+        fold_checked_formats=("int8-tensor",),
+        fold_qaft_formats=("int8-tensor", "int4-tensor"),
+    )
     students = StudentFolds(TEACHERS, 5, 1160, {"micro": (232,), "nano": (232,)})
     return dataclasses.replace(
         micro,
         folds=Folds(6, 2, 15, {"micro": GRID, "nano": GRID}),
-        quantization=dataclasses.replace(
-            micro.quantization, **formats, fold_qaft_formats=("int8-tensor", "int4-tensor")
-        ),
+        quantization=quantization,
         synthetic=dataclasses.replace(micro.synthetic, folds=students),
     )
 

@@ -4,8 +4,8 @@ import yaml
 from frugal_lib.profiles import FOLDER, ProfileError, load_profile, names
 
 
-def test_the_three_profiles_load():
-    assert names() == ["micro", "paper", "smoke"]
+def test_the_profiles_load():
+    assert names() == ["micro", "paper", "small", "smoke"]
     for name in names():
         assert load_profile(name).name == name
 
@@ -42,5 +42,5 @@ def test_a_wrong_key_is_named(tmp_path, change, words):
 
 
 def test_an_unknown_profile_lists_the_known_ones():
-    with pytest.raises(ProfileError, match="choose one of micro, paper, smoke"):
+    with pytest.raises(ProfileError, match="choose one of micro, paper, small, smoke"):
         load_profile("huge")

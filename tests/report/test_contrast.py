@@ -7,10 +7,20 @@ import pytest
 from fakes.folds import CHARACTERS, TOKENS, made
 
 from frugal_lib.core.cross_validation import Differences, fold_interval
-from frugal_lib.core.stats import t_interval
 from frugal_lib.report import folded
 from frugal_lib.report.contrast import FOLDS, Contrast, Side, decide
-from frugal_lib.report.verdict import HIGHER, KEEPS, LOWER, OPEN, Verdict, all_hold, corrected, holm
+from frugal_lib.report.verdict import (
+    HIGHER,
+    KEEPS,
+    LOWER,
+    NOT_TESTABLE,
+    OPEN,
+    OPPOSITE,
+    Verdict,
+    all_hold,
+    corrected,
+    holm,
+)
 
 BITS = TOKENS / CHARACTERS / np.log(2)  # bits per character in a nat per token
 LOSSES = {"base": 4.0, "full": 3.0, "lora": 3.0}
@@ -61,17 +71,44 @@ def test_every_sonnet_is_compared_with_itself_and_the_base_with_every_seed():
     assert won.values.shape == (2, 154) and won.values.mean() == pytest.approx(BITS, rel=0.01)
 
 
+def differences(rng, folds, seeds, mean, spread=1.0):
+    """154 sonnets whose differences have this mean and spread; models differ by a fifth of that, and noise is 0.6."""
+    fold_of = np.arange(154) % folds
+    models = 0.2 * rng.standard_normal((seeds, folds))[:, fold_of]
+    values = rng.standard_normal(154) + 0.6 * rng.standard_normal((seeds, 154)) + models
+    return Differences(mean + spread * values, fold_of)
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (3, 1)])
+@pytest.mark.parametrize("margin", [0.05, 0.2, 0.8])  # in spreads of sonnets; the book's are 0.3 to 3
 @pytest.mark.parametrize(("share", "never"), [(0.5, "not reproduced"), (2.0, "holds")])
-def test_the_rule_rarely_says_what_is_not_so(share, never):
-    """A true loss of half the margin is no contradiction, one of twice the margin no match: in 95 of 100 cases."""
-    rng, margin, told = np.random.default_rng(int(10 * share)), 0.2, []
-    won = t_interval(2.0, 0.01, 153, (2, 154), 0.95)  # the margin is a tenth of it
-    fold_of = np.arange(154) % 6
-    for _ in range(1000):
-        models = 0.1 * rng.standard_normal((2, 6))[:, fold_of]
-        values = share * margin + rng.standard_normal(154) + 0.6 * rng.standard_normal((2, 154)) + models
-        told.append(KEEPS.word(fold_interval(Differences(values, fold_of)), won))
-    assert told.count(never) <= 50 and len(set(told)) > 1
+def test_the_rule_rarely_says_what_is_not_so(share, never, margin, shape):
+    """A true loss of half the margin is no contradiction, one of twice the margin no match: in 95 of 100 cases.
+
+    What fine-tuning wins, of which the margin is a tenth, is estimated too, with the spread that it has in the book.
+    """
+    rng, told = np.random.default_rng([int(10 * share), int(100 * margin), *shape]), []
+    for _ in range(500):
+        won = fold_interval(differences(rng, *shape, 10 * margin, 3.5 * margin))
+        told.append(KEEPS.word(fold_interval(differences(rng, *shape, share * margin)), won))
+    assert told.count(never) <= 25
+    assert margin < 0.8 or told.count(OPPOSITE[never]) > 150  # wide enough to decide
+
+
+def test_what_is_left_out_moves_the_estimate_and_not_the_width():
+    found = contrast(3.05)
+    whole = fold_interval(found.folds)
+    for name in ("a fold left out", "a seed left out"):
+        cases = found.others()[name]
+        assert [case.high - case.low for case in cases] == pytest.approx([whole.high - whole.low] * len(cases))
+    first = found.others()["a fold left out"][0]
+    assert first.mean == pytest.approx(found.folds.without_fold(0).values.mean())
+
+
+def test_the_contrary_is_told_from_what_fewer_sonnets_leave_open():
+    verdict = Verdict("", "", "", "", "holds", choices={"dev": OPEN, "bootstrap": "holds", "margin": "not reproduced"})
+    assert verdict.flips == ["dev", "margin"] and verdict.contrary == ["margin"]
+    assert Verdict("", "", "", "", OPEN, choices={"dev": "holds"}).contrary == []
 
 
 def test_holms_correction_is_that_of_its_paper():
@@ -79,9 +116,12 @@ def test_holms_correction_is_that_of_its_paper():
     assert np.isnan(holm([0.01, np.nan])[1]) and holm([np.nan]).shape == (1,)
     verdicts = [Verdict("", "", "", "", word, p=p) for word, p in (("holds", 0.01), ("holds", 0.04), (OPEN, 0.03))]
     assert [verdict.survives for verdict in corrected(verdicts)] == [True, True, True]
+    untested = Verdict("", "", "", "", NOT_TESTABLE, p=0.001)
+    assert [verdict.survives for verdict in corrected([*verdicts, untested])] == [True] * 4  # it is no test
     assert [verdict.survives for verdict in corrected([*verdicts, verdicts[1]])] == [True, False, True, False]
 
 
 def test_a_claim_of_several_parts_holds_where_all_do():
     assert all_hold(["holds", "holds"]) == "holds" and all_hold(["holds", OPEN]) == OPEN
-    assert all_hold([OPEN, "not reproduced"]) == "not reproduced"
+    assert all_hold([OPEN, "not reproduced"]) == "not reproduced" and all_hold([]) == OPEN
+    assert all_hold([NOT_TESTABLE] * 2) == NOT_TESTABLE and all_hold(["holds", NOT_TESTABLE]) == OPEN

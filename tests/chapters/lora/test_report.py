@@ -33,6 +33,8 @@ def test_where_full_fine_tuning_wins_nothing_there_is_nothing_to_match(monkeypat
         return dataclasses.replace(record, examples=rows)
 
     assert claims.matches(results(monkeypatch, 3.0, change), "micro").verdict == "cannot be told"
+    kept, lost = Interval(0.0, -0.01, 0.01, 3, 10), Interval(-0.2, -0.3, -0.1, 3, 10)
+    assert KEEPS.word(kept, lost) == "not testable at this size"  # beyond doubt nothing was won
 
 
 def test_a_match_is_a_loss_within_a_tenth_of_the_gain():

@@ -45,7 +45,7 @@ def test_the_full_book(page):
     assert len(answers) == 3
     assert all(name in answer and "`micro`" in answer for name, answer in zip(takeaways, answers, strict=True))
     assert "neither of them within" in answers[0] and "46.60" in answers[2]  # these floors are narrower
-    assert "18 claims of the paper" in text["claims_count"]
+    assert "32 claims of the paper" in text["claims_count"]
     for said in (
         "Eleven random lines reach a chrF of 42.00",
         "full fine-tuning 39.00",
