@@ -12,12 +12,7 @@ from frugal_lib.core.runs import Record, Run
 from frugal_lib.profiles import Profile
 
 BY_CHAPTER = {"baseline": speed, "lora": steps, "quantization": quantization_speed}
-METHODS = ("speed", "steps")
-
-
-def is_measured(run: Run) -> bool:
-    """Whether a run's numbers are the clock's."""
-    return run.method in METHODS
+METHODS = ("speed", "steps")  # whose numbers are the clock's
 
 
 def planned(profile: Profile) -> list[Run]:

@@ -62,12 +62,6 @@ def tokens_folder(folder: Path, work: Path, vocab_size: int) -> Path:
     return work / f"tokens-{fingerprint(listing, vocab_size)}"
 
 
-def all_sonnets() -> list[str]:
-    """The 154 sonnets in every edition that this machine can have."""
-    edition = load_sonnets(available_edition())
-    return [s.text for s in (*edition.train, *edition.dev, *edition.test, *public_domain().values())]
-
-
 def check_decontaminated(works: dict[str, str]) -> dict[str, int]:
     """Compare every work with Shakespeare's 154 sonnets: lines, and runs of eight words.
 
@@ -78,7 +72,9 @@ def check_decontaminated(works: dict[str, str]) -> dict[str, int]:
     Raises:
         ValueError: something was found; the message names the works.
     """
-    index = Targets({str(i): text for i, text in enumerate(all_sonnets())})
+    edition = load_sonnets(available_edition())
+    sonnets = (*edition.train, *edition.dev, *edition.test, *public_domain().values())  # of all editions at hand
+    index = Targets({str(i): sonnet.text for i, sonnet in enumerate(sonnets)})
     if found := [name for name, text in works.items() if any(index.exact(text))]:
         names = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
         raise ValueError(f"{names}: shares text with the sonnets that models are tested on; take it out.")
@@ -104,13 +100,8 @@ def train_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenize
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=[END], initial_alphabet=alphabet, show_progress=False
-        ),
-    )
+    settings = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet(), "show_progress": False}
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=[END], **settings))
     return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, bos_token=END, pad_token=END)
 
 

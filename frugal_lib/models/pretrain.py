@@ -162,12 +162,6 @@ def validation_loss(forward, tokens: np.ndarray, recipe: Recipe, windows: int = 
     return sum(forward(part).item() for part in parts) / len(parts)
 
 
-def save_checkpoint(path: Path, **state) -> None:
-    """Write a checkpoint beside its old self and swap, so that a kill never leaves half a file."""
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
-
-
 def resume(checkpoint: Path, model, optimizers) -> dict:
     """The state in `checkpoint`, model and optimizers set to it; a fresh state where there is none."""
     fresh = {"step": 0, "seconds": 0.0, "curve": [], "threads": torch.get_num_threads()}
@@ -242,9 +236,10 @@ def train(model, train_tokens, valid_tokens, recipe: Recipe, work: Path, every: 
 
 
 def keep(work: Path, model, optimizers, state: dict) -> None:
-    """Write the whole state into `work`, and the loss curve beside it for reading."""
+    """Write the whole state into `work`, so that a kill never leaves half of it, and the loss curve for reading."""
     states = [optimizer.state_dict() for optimizer in optimizers]
-    save_checkpoint(work / "checkpoint.pt", model=model.state_dict(), optimizers=states, state=state)
+    with replacing(work / "checkpoint.pt") as temporary:
+        torch.save({"model": model.state_dict(), "optimizers": states, "state": state}, temporary)
     (work / "curve.json").write_text(json.dumps(state["curve"]))
 
 

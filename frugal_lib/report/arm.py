@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from frugal_lib.core.runs import Record
@@ -48,8 +47,3 @@ def gap(one: Arm, other: Arm, split: str, level: float = 0.95) -> Interval:
 def chrf_gap(one: Arm, other: Arm, split: str) -> Interval:
     """chrF of `one` minus that of `other`, paired by sonnet and by seed."""
     return paired(one.records, other.records, corpus_chrf(split))
-
-
-def first_seed(records: Sequence[Record]) -> Record:
-    """The record of the lowest seed."""
-    return min(records, key=lambda record: record.run.seed)

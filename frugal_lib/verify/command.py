@@ -76,19 +76,16 @@ def recompute(
     groups = rerun.chosen(records, wanted)
     if minutes is not None:
         groups = rerun.within(groups, 60 * minutes)
-    timed = {name for name, group in groups.items() if measurements.is_measured(group[0].run)}
+    timed = {name for name, group in groups.items() if group[0].run.method in measurements.METHODS}
     ordered = sorted(groups.keys() - timed, key=lambda name: -rerun.cost(groups[name][0]))  # long ones first
     workers = workers or (1 if machine.pick_device(device) == "cuda" else os.cpu_count() or 1)
     jobs = (delayed(rerun.first_possible)(name, groups[name], folder, device) for name in ordered)
     done = Parallel(n_jobs=min(workers, max(1, len(ordered))), return_as="generator_unordered")(jobs)
     found = list(rerun.progress(done, len(ordered)))
-    alone = (measured_again(profile, name, groups[name][0], folder, device) for name in sorted(timed))
-    return sorted([*found, *rerun.progress(alone, len(timed))], key=lambda one: one.kind)
-
-
-def measured_again(profile: Profile, name: str, then: Record, folder: Path, device: str) -> rerun.Outcome:
-    """A measurement made again: its clock may differ, all else not. Nothing else runs meanwhile."""
-    return rerun.outcome(name, then, measurements.measured(profile, then.run, folder, device))
+    # A measurement's clock may differ, all else not; nothing else runs meanwhile.
+    thens = {name: groups[name][0] for name in sorted(timed)}
+    again = (rerun.outcome(n, t, measurements.measured(profile, t.run, folder, device)) for n, t in thens.items())
+    return sorted([*found, *rerun.progress(again, len(timed))], key=lambda one: one.kind)
 
 
 def table(outcomes: Sequence[rerun.Outcome]) -> str:

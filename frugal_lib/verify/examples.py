@@ -144,30 +144,32 @@ def draws(record: Record) -> Again:
     return Again(completion.draw_metrics([row["chrf"] for row in record.examples]))
 
 
+def from_logits(record: Record) -> dict[str, float]:
+    """Losses, accuracies and areas under the curve of each split, from logits and labels."""
+    found = {}
+    for split in dict.fromkeys(row["split"] for row in record.examples):
+        rows = [row for row in record.examples if row["split"] == split]
+        measured = classify.measure(np.array([row["logits"] for row in rows]), np.array([row["label"] for row in rows]))
+        found |= {f"{split}_{name}": value for name, value in measured.items()}
+    return found
+
+
 def labels(record: Record) -> Again:
     """Losses and accuracies from logits and labels; predictions from logits."""
     again = true_labels(record)
-    for split in dict.fromkeys(row["split"] for row in record.examples):
-        rows = [row for row in record.examples if row["split"] == split]
-        logits, true = np.array([row["logits"] for row in rows]), np.array([row["label"] for row in rows])
-        measured = classify.measure(logits, true)
-        again.metrics |= {f"{split}_{name}": value for name, value in measured.items() if name != "auroc"}
-        again.wrong += [
-            f"prediction of {split} {row['id']}: {row['prediction']}, but its logits say {answer}"
-            for row, answer in zip(rows, logits.argmax(axis=1), strict=True)
-            if row["prediction"] != answer
-        ]
+    again.metrics = {name: value for name, value in from_logits(record).items() if not name.endswith("_auroc")}
+    again.wrong += [
+        f"prediction of {row['split']} {row['id']}: {row['prediction']}, but its logits say {answer}"
+        for row in record.examples
+        if row["prediction"] != (answer := int(np.argmax(row["logits"])))
+    ]
     return again
 
 
 def areas(record: Record) -> Again:
     """The area under the curve of each split, from logits and labels."""
-    again = Again(tolerance=TIES)
-    for split in dict.fromkeys(row["split"] for row in record.examples):
-        rows = [row for row in record.examples if row["split"] == split]
-        measured = classify.measure(np.array([row["logits"] for row in rows]), np.array([row["label"] for row in rows]))
-        again.metrics |= {f"{split}_{name}": value for name, value in measured.items() if name == "auroc"}
-    return again
+    found = from_logits(record).items()
+    return Again({name: value for name, value in found if name.endswith("_auroc")}, tolerance=TIES)
 
 
 def true_labels(record: Record) -> Again:

@@ -135,14 +135,9 @@ def on_another_processor(name: str, then: Record, now: Record, problem: str) -> 
     largest = max((abs(value - now.metrics.get(name, math.inf)) for name, value in measured.items()), default=math.inf)
     if then.status != now.status or largest > ELSEWHERE:
         return Outcome(name, then, now, largest, f"DIFFERS: {problem}")
-    changed, total = changed_texts(then, now)
-    return Outcome(name, then, now, largest, f"another processor: {changed} of {total} sampled texts differ")
-
-
-def changed_texts(then: Record, now: Record) -> tuple[int, int]:
-    """How many of the sampled texts differ, and how many there are."""
     before, after = ([row["text"] for row in record.examples if "text" in row] for record in (then, now))
-    return sum(a != b for a, b in zip(before, after, strict=False)), len(before)
+    changed = f"{sum(a != b for a, b in zip(before, after, strict=False))} of {len(before)}"
+    return Outcome(name, then, now, largest, f"another processor: {changed} sampled texts differ")
 
 
 class Different(Exception):

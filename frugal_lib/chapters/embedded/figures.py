@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, training
@@ -23,7 +21,8 @@ def embedded_chart(found: dict) -> Figure:
     for colour, base in zip(COLOURS, BASES, strict=False):
         curve = training(base)["curve"]
         left.plot([p["tokens"] / 1e6 for p in curve], [p["valid"] for p in curve], color=colour, lw=2, label=base)
-        draw_works(right, found["works"], base, best, colour)
+        bits = {name: [work["bits"][name] / work["characters"] for work in found["works"]] for name in (best, base)}
+        right.plot(bits[best], bits[base], "o", color=colour, ms=5, alpha=0.8, label=base)
     left.axhline(floor, color=FLOOR, ls="--", label=SCORER_NAMES[best])
     left.set_ylim(top=floor + 1.5)
     left.set(xlabel="million tokens read", ylabel="nats per token, held-out works")
@@ -32,9 +31,3 @@ def embedded_chart(found: dict) -> Figure:
     for axes in (left, right):
         axes.legend()
     return figure
-
-
-def draw_works(axes: Axes, works: Sequence[dict], base: str, best: str, colour) -> None:
-    """A dot a work: bits per character of the n-gram model across, of a base up."""
-    across, up = ([row["bits"][name] / row["characters"] for row in works] for name in (best, base))
-    axes.plot(across, up, "o", color=colour, ms=5, alpha=0.8, label=base)

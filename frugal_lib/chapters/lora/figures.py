@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,41 +25,29 @@ from frugal_lib.report.verdict import MARGIN
 RANKS = matplotlib.colormaps["viridis"]
 
 
-@dataclass(frozen=True)
-class Point:
-    """One run as the paper's figures show it; `rank` is 0 for full fine-tuning, losses are of the last epoch."""
+def points(found: LoraResults) -> dict[str, pd.DataFrame]:
+    """The grid at one batch size, the paper's 16 and our own, by source: a row a run; rank 0 is full fine-tuning.
 
-    rank: int
-    rate: float
-    chrf: float
-    train_loss: float
-    dev_loss: float
-
-
-def points(found: LoraResults) -> dict[str, list[Point]]:
-    """The grid at one batch size: the paper's 16 and our own, by source, in the order they are drawn."""
-    rows = {
-        "the paper, GPT-2 Small": [
-            Point(r.rank, r.learning_rate, r.dev_chrf, r.train_loss, r.dev_loss) for r in grid_at_16(found.paper)
-        ]
-    }
+    Losses are those of the last epoch.
+    """
+    names = ["rank", "rate", "chrf", "train_loss", "dev_loss"]
+    rows = {"the paper, GPT-2 Small": [
+        (r.rank, r.learning_rate, r.dev_chrf, r.train_loss, r.dev_loss) for r in grid_at_16(found.paper)]}  # fmt: skip
     for base in found.bases:
-        arms = [found.full(base), *found.ranks(base)]
+        tried = [(arm.rank, r) for arm in (found.full(base), *found.ranks(base)) for r in arm.tried]
         rows[f"ours, {base}"] = [
-            Point(arm.rank, r.run.learning_rate, r.metrics["dev_chrf"], last(r)["train_loss"], last(r)["dev_loss"])
-            for arm in arms
-            for r in arm.tried
+            (rank, r.run.learning_rate, r.metrics["dev_chrf"], last(r)["train_loss"], last(r)["dev_loss"])
+            for rank, r in tried
         ]
-    return {name: sorted(found, key=lambda p: (p.rank or 1e9, p.rate)) for name, found in rows.items()}
+    return {name: pd.DataFrame(lines, columns=names).sort_values("rate") for name, lines in rows.items()}
 
 
-def draw_by_rate(axes: Axes, drawn: Sequence[Point], column: str) -> None:
-    """One line a rank along the learning rates, from dark to bright, full fine-tuning thick and black."""
-    for rank in sorted({point.rank for point in drawn}, key=lambda rank: rank or 1e9):
-        line = [(p.rate, getattr(p, column)) for p in drawn if p.rank == rank]
+def draw_by_rate(axes: Axes, drawn: pd.DataFrame, column: str) -> None:
+    """One line a rank along the learning rates, from dark to bright, full fine-tuning last, thick and black."""
+    for rank, line in sorted(drawn.groupby("rank"), key=lambda group: group[0] or 1e9):
         style = {"lw": 1.3, "ms": 3.5, "marker": "o"} if rank else {"lw": 2.2, "ms": 4.5, "marker": "s"}
         colour = RANKS(np.log2(rank) / 8.5) if rank else "black"
-        axes.plot(*zip(*line, strict=True), color=colour, label=f"{rank or 'full'}", **style)
+        axes.plot(line.rate, line[column], color=colour, label=f"{rank or 'full'}", **style)
     axes.set(xscale="log", xlabel="learning rate")
 
 

@@ -16,7 +16,7 @@ from frugal_lib.models import adapt
 from frugal_lib.paper import released
 from frugal_lib.paper.released import ReleasedRun, grid_at_16
 from frugal_lib.report import folded
-from frugal_lib.report.arm import Arm, first_seed, token_losses
+from frugal_lib.report.arm import Arm, token_losses
 from frugal_lib.report.contrast import Contrast, Side
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import completion_scores, paired
@@ -95,13 +95,13 @@ class LoraResults:
 
     def best(self, base: str) -> LoraArm:
         """The rank with the lowest dev loss at the first seed."""
-        return min(self.ranks(base), key=lambda arm: select.selection_loss(first_seed(arm.records)))
+        return min(self.ranks(base), key=lambda arm: select.selection_loss(select.first_seed(arm.records)[0]))
 
     def alphas(self, base: str) -> list[LoraArm]:
         """Every alpha at the best rank and rate; of the grid's own alpha the first seed alone, as of the others."""
         best = self.best(base)
         found = [a for a in self.arms if (a.base, a.rank, a.modules) == (base, best.rank, adapt.ALL)]
-        firsts = [replace(arm, records=(first_seed(arm.records),)) for arm in found]
+        firsts = [replace(arm, records=tuple(select.first_seed(arm.records))) for arm in found]
         return sorted(firsts, key=lambda arm: arm.alpha)
 
     def side(self, base: str, arm: LoraArm) -> Side:

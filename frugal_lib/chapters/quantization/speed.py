@@ -24,12 +24,6 @@ from frugal_lib.report import measured as measured_speeds
 PROMPTS = (1, 12)
 
 
-def prompts_of(run: Run, tokenizer, count: int) -> dict[str, torch.Tensor]:
-    """The first three lines of the first `count` dev sonnets, as a batch."""
-    sonnets = sonnet_data.load_sonnets(run.edition).dev
-    return tokenizer([s.given + "\n" for s in sonnets[:count]], return_tensors="pt", padding=True)
-
-
 def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: int, device: str) -> float:
     """Seconds to read the prompts and to continue each greedily by exactly so many tokens."""
     asked = {name: values.to(model.device) for name, values in batch.items()}
@@ -46,10 +40,11 @@ def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float
     """
     weight_formats.check_format(format, device)
     tokenizer = bases.load_tokenizer(run.base)
+    prompts = [sonnet.given + "\n" for sonnet in sonnet_data.load_sonnets(run.edition).dev]
     model = weight_formats.convert(bases.load_model(run.base, 0.0).to(device), format, device).eval()
     found = {}
     for count in PROMPTS:
-        batch = prompts_of(run, tokenizer, count)
+        batch = tokenizer(prompts[:count], return_tensors="pt", padding=True)
         generate_seconds(model, batch, 2, device)  # the first tokens warm up
         found[count] = count * tokens / generate_seconds(model, batch, tokens, device)
     return found

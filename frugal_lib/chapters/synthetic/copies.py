@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from frugal_lib.chapters.synthetic.results import PAPER_NAMES, SyntheticResults
 from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.stats import sign_flip_p
 from frugal_lib.data import overlap, sonnets
 from frugal_lib.data.sonnets import Sonnet
-from frugal_lib.paper import published, released
+from frugal_lib.paper import evidence, published, released
 from frugal_lib.teachers import by_name
 
 SHOWN = 138  # the dev sonnet that carries the paper's score
@@ -59,12 +58,8 @@ def generations(found: SyntheticResults, split: str) -> Generations:
 
 def lead_over_lite(found: SyntheticResults) -> tuple[float, int]:
     """The p-value of the lead in chrF of the paper's student of Flash over that of Flash Lite on dev, and its flips."""
-    scores: dict[str, dict[int, float]] = {"flash": {}, "flash-lite": {}}
-    for row in found.generations.examples:
-        if row["split"] == "dev" and row["model"] in scores:
-            scores[row["model"]][row["id"]] = row["chrf"]
-    lead = [chrf - scores["flash-lite"][number] for number, chrf in scores["flash"].items()]
-    return sign_flip_p(lead), 2 ** len(lead)
+    lead = evidence.difference(found.generations.examples, "flash", "flash-lite")
+    return lead.p, 2**lead.interval.items
 
 
 def shown() -> Sonnet:

@@ -60,14 +60,10 @@ def book_of(records: Mapping[str, Sequence[Record]], folds: Mapping[str, Sequenc
     )
 
 
-def claims_of(chapter: str) -> Sequence[Claim]:
-    """The claims of a chapter."""
-    return import_module(f"frugal_lib.chapters.{chapter}.claims").CLAIMS
-
-
 def collected() -> list[tuple[str, str, Claim]]:
     """The headline claims of chapters 1 to 4, each with its page and the field of `Book` that its test takes."""
-    return [(*place, claim) for chapter, place in CHAPTERS.items() for claim in claims_of(chapter) if claim.headline]
+    claims = {chapter: import_module(f"frugal_lib.chapters.{chapter}.claims").CLAIMS for chapter in CHAPTERS}
+    return [(*place, claim) for name, place in CHAPTERS.items() for claim in claims[name] if claim.headline]
 
 
 def evaluated(book: Book) -> list[tuple[str, Claim, list[Verdict]]]:

@@ -12,12 +12,11 @@ from frugal_lib.chapters.quantization.results import FormatArm
 from frugal_lib.chapters.quantization.tables import ALIKE, heads
 from frugal_lib.chapters.synthetic.results import STRENGTH
 from frugal_lib.chapters.what_breaks.claims import Book
-from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, sign_flip_p
-from frugal_lib.report.arm import gap, token_losses
+from frugal_lib.report.arm import Arm, gap, token_losses
 from frugal_lib.report.cells import cell, framed, signed
 from frugal_lib.report.generality import MEASURES
-from frugal_lib.report.measures import chrf_matrix, interaction, paired
+from frugal_lib.report.measures import chrf_matrix, interaction
 
 PROSE = next(measure for measure in MEASURES if measure.name == "unrelated prose")
 NO_DIFFERENCE = "no detectable difference"
@@ -26,12 +25,15 @@ PER_SONNET = {"chrf": lambda records: chrf_matrix(records, "dev", "chrf"), "nats
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models of one base, a record per seed of each."""
+    """Two models of one base."""
 
     name: str
-    base: str
-    first: tuple[Record, ...]
-    second: tuple[Record, ...]
+    first: Arm
+    second: Arm
+
+    @property
+    def base(self) -> str:
+        return self.first.base
 
     @property
     def kind(self) -> str:
@@ -40,30 +42,30 @@ class Comparison:
 
     def loss(self) -> Interval:
         """Test loss of the first minus the second in nats per token, paired by sonnet and seed."""
-        return paired(self.first, self.second, token_losses("test"))
+        return gap(self.first, self.second, "test")
 
     def differences(self, measure: str) -> np.ndarray:
         """dev `chrf` or test loss in `nats`, first minus second, averaged over samples and seeds: [sonnets]."""
-        first, second = (PER_SONNET[measure](side).mean(axis=0) for side in (self.first, self.second))
+        first, second = (PER_SONNET[measure](arm.records).mean(axis=0) for arm in (self.first, self.second))
         return first - second
 
 
 def comparisons(book: Book, base: str) -> list[Comparison]:
     """What the takeaways rest on, on one base; what a profile did not run is left out."""
-    found: list[tuple[str, Sequence[Record], Sequence[Record]]] = []
+    found: list[Comparison] = []
     if base in book.lora.bases:
         best, full = book.lora.best(base), book.lora.full(base)
-        found.append((f"{best.name} − full fine-tuning", best.records, full.records))
+        found.append(Comparison(f"{best.name} − full fine-tuning", best, full))
     if base in book.quantization.bases:
         full = book.quantization.full(base)
         kinds = ("full", "int4-tensor"), ("full", "nf4"), ("qaft", "int4-tensor")
         arms = [book.quantization.arm(base, *kind) for kind in kinds]
-        found += [(f"{arm.name} − FP32", arm.records, full.records) for arm in arms if arm]
+        found += [Comparison(f"{arm.name} − FP32", arm, full) for arm in arms if arm]
     if base in book.synthetic.bases:
         plain = book.synthetic.plain(base)
         students = [book.synthetic.largest(base, teacher, common.CLEAN) for teacher in STRENGTH]
-        found += [(f"{one.name} − Shakespeare alone", one.records, plain.records) for one in students if one]
-    return [Comparison(name, base, tuple(one), tuple(other)) for name, one, other in found]
+        found += [Comparison(f"{one.name} − Shakespeare alone", one, plain) for one in students if one]
+    return found
 
 
 def all_comparisons(book: Book) -> list[Comparison]:
@@ -124,7 +126,8 @@ class Line:
 def loss_line(one: Comparison, other: Comparison) -> Line:
     """A comparison in test loss."""
     name = one.name if one.name == other.name else f"{one.name} ({other.name})"
-    difference = interaction((one.first, one.second, other.first, other.second), token_losses("test"))
+    sides = [arm.records for arm in (one.first, one.second, other.first, other.second)]
+    difference = interaction(sides, token_losses("test"))
     return Line(name, "nats per token", one.loss(), other.loss(), difference)
 
 
