@@ -268,18 +268,19 @@ drawing.show(
 )
 
 # %% tags=["hide-input"]
-luck, floor = paper_sweep.best_of_random(found), found.floor
 adapters, full = (paper_sweep.scores_of(found, adapters) for adapters in (True, False))
+floor, trials = found.floor, min(len(adapters), len(found.draws))
+luck = paper_sweep.best_of(found.draws, trials)
 printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
 place = "below" if max(adapters) < luck.low else "above" if max(adapters) > luck.high else "within"
 html.say(
     "lora_best_of",
     f"The floor, eleven random lines of training sonnets, scores {floor.metrics['dev_chrf']:.2f} on dev, with a "
     f"standard deviation of {floor.metrics['dev_chrf_sd']:.2f} from draw to draw ({len(floor.examples):,} draws). The "
-    f"best of {luck.trials} draws scores {luck.expected:.2f} on average, and 95 % of such bests lie between "
+    f"best of {trials} draws scores {luck.mean:.2f} on average, and 95 % of such bests lie between "
     f"{luck.low:.2f} and {luck.high:.2f}. The paper's best LoRA, chosen from {len(adapters)} runs, has {printed:.2f} "
     f"as printed and {max(adapters):.2f} as the highest in its file, which is {place} that range. "
-    f"{sum(score < luck.expected for score in adapters)} of the {len(adapters)} score less than the expected best of "
+    f"{sum(score < luck.mean for score in adapters)} of the {len(adapters)} score less than the expected best of "
     f"as many random draws. The best of its {len(full)} runs of full fine-tuning has {max(full):.2f}.",
 )
 

@@ -49,10 +49,12 @@ import numpy as np
 from frugal_lib.chapters import common, registry
 from frugal_lib.chapters.baseline import sonnets
 from frugal_lib.chapters.lora.claims import matches
+from frugal_lib.chapters.lora.paper_sweep import best_of
 from frugal_lib.chapters.lora.results import gain
 from frugal_lib.chapters.quantization.claims import AFTERWARDS, collapses, damages, keeps_all
 from frugal_lib.chapters.quantization.tables import ALIKE
 from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_not_better
+from frugal_lib.chapters.synthetic.copies import copies_by_teacher
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
 from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures, first_measurement
 from frugal_lib.data.overlap import MOSTLY
@@ -82,7 +84,7 @@ def verdicts(test):
 
 # %% tags=["hide-input"]
 chrf = published.table("table3_lora_rank").set_index("rank").dev_chrf
-random_lines = claims.row_named(rows, "floor-lines").intervals["dev_chrf"]
+random_lines = sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"]
 within = sum(random_lines.low <= score <= random_lines.high for score in (chrf.max(), chrf["full"]))
 losses = {base: comparisons.comparisons(book, base)[0].loss() for base in book.lora.bases}
 costs = " and ".join(f"{cell(loss, 3, '+')} nats per token on `{base}`" for base, loss in losses.items())
@@ -173,7 +175,7 @@ html.say(
 )
 
 # %% tags=["hide-input"]
-full = claims.row_named(rows, "full").intervals["dev_chrf"]
+full = sonnets.row_of(rows, "full").intervals["dev_chrf"]
 name, difference = next(iter(chance.paper_differences().items()))
 takeaways = [
     f"**Find the floor of a score before comparing.** Eleven random lines reach a chrF of {cell(random_lines)} on dev, "
@@ -200,9 +202,9 @@ def number_of_copies(number):
 
 
 copied = "; ".join(
-    f"{100 * copies.mean():.1f} % of the {len(copies):,} by {TEACHER_NAMES[teacher]}"
-    + (f" (held-out sonnets {', '.join(map(str, held))} among them)" if held else "")
-    for teacher, (copies, held) in contamination.gemini_copies(book.synthetic).items()
+    f"{100 * file.share:.1f} % of the {file.sonnets:,} by {TEACHER_NAMES[teacher]}"
+    + (f" (held-out sonnets {', '.join(map(str, file.held_out))} among them)" if file.held_out else "")
+    for teacher, file in copies_by_teacher(book.synthetic).items()
 )
 in_files = (
     f"Of the released “synthetic” sonnets these have {MOSTLY} or more lines of Shakespeare word for word: {copied}."
@@ -279,9 +281,9 @@ html.table(chance.variance_table(controls, folder), "Standard deviation of chrF 
 html.table(chance.luck_table(book, controls), "dev chrF of the best of n draws")
 
 # %% tags=["hide-input"]
-draws = chance.random_lines(book)
+draws = book.lora.draws
 trials = min(chance.TRIALS[-1], len(draws))
-best = chance.best_of(draws, trials)
+best = best_of(draws, trials)
 printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
 html.say(
     "luck",

@@ -165,10 +165,8 @@ def released(task: str) -> Labelled:
     """SST or CFIMDB as the paper released them; the test split has no labels."""
     paths = [fetch.released_file(*file) for file in RELEASED[task].items()]
     labelled, bare = Columns("sentence", "sentiment"), Columns("sentence")
-    splits = [
-        read_examples(path, columns, len(CLASSES[task]))
-        for path, columns in zip(paths, (labelled, labelled, bare), strict=True)
-    ]
+    columns, size = (labelled, labelled, bare), len(CLASSES[task])
+    splits = [read_examples(path, names, size) for path, names in zip(paths, columns, strict=True)]
     return Labelled(task, "released", *splits)
 
 
@@ -178,42 +176,39 @@ def two_sources(task: str) -> Labelled:
     A pair of the measured source goes to dev or test by a hash of its id, and is left out of test
     where it shares a question with dev. A training pair is left out where it shares one with either.
     """
-    folder = fetch.data_dir()
-    if not folder:
-        raise DataError("quora: the two sources are read from FRUGAL_DATA_DIR; set it, or take another edition.")
-    columns = Columns("question1", "is_duplicate", "question2", ",")
-    first, second, measured = (
-        scattered(read_examples(fetch.verified(folder / name, sha256), columns, 2))
-        for name, sha256 in TWO_SOURCES.items()
-    )
+    first, second, measured = on_file(task, TWO_SOURCES, Columns("question1", "is_duplicate", "question2", ","))
     dev = measured[: len(measured) // 2]
     test = without(measured[len(dev) :], questions(dev))
     train = scattered(replace(e, id=f"{name}-{e.id}") for name, part in (("d", first), ("t", second)) for e in part)
     return Labelled(task, "two-sources", without(train, questions(measured)), dev, test)
 
 
-def mrpc(task: str) -> Labelled:
-    """Sentence pairs of news as Microsoft split them: train and test, no dev."""
+def on_file(task: str, files: dict[str, str], columns: Columns) -> list[tuple[Example, ...]]:
+    """The pairs of some files that only a data folder has, scattered.
+
+    Raises:
+        DataError: there is no such folder, or another file in it.
+    """
     folder = fetch.data_dir()
     if not folder:
-        raise DataError("mrpc: its files are read from FRUGAL_DATA_DIR; set it, or take another edition.")
-    columns = Columns("sentence1", "is_paraphrase", "sentence2", ",", id="")
-    train, test = (
-        scattered(read_examples(fetch.verified(folder / name, sha256), columns, 2)) for name, sha256 in MRPC.items()
-    )
+        raise DataError(f"{task}: its files are read from FRUGAL_DATA_DIR; set it, or take another edition.")
+    paths = [fetch.verified(folder / name, sha256) for name, sha256 in files.items()]
+    return [scattered(read_examples(path, columns, 2)) for path in paths]
+
+
+def mrpc(task: str) -> Labelled:
+    """Sentence pairs of news as Microsoft split them: train and test, no dev."""
+    train, test = on_file(task, MRPC, Columns("sentence1", "is_paraphrase", "sentence2", ",", id=""))
     return Labelled(task, "released", train, (), test)
 
 
 def paper_quora(task: str) -> Labelled:
     """The paper's own Quora files, from the network, verified by git's name of their content."""
-    paths = [
-        fetch.download(f"{fetch.REPOSITORY}/{fetch.COMMIT}/{name}", None, blob) for name, blob in QUORA_BLOBS.items()
-    ]
+    folder = f"{fetch.REPOSITORY}/{fetch.COMMIT}"
+    paths = [fetch.download(f"{folder}/{name}", None, blob) for name, blob in QUORA_BLOBS.items()]
     labelled, bare = Columns("sentence1", "is_duplicate", "sentence2"), Columns("sentence1", "", "sentence2")
-    splits = [
-        read_examples(path, columns, 2, strict=False)
-        for path, columns in zip(paths, (labelled, labelled, bare), strict=True)
-    ]
+    columns = (labelled, labelled, bare)
+    splits = [read_examples(path, names, 2, strict=False) for path, names in zip(paths, columns, strict=True)]
     return Labelled(task, "paper", *splits)
 
 
@@ -231,11 +226,7 @@ def stand_in(edition: str, read: Callable[[str], Iterator[Example]]) -> Callable
 LOADERS: dict[str, dict[str, Callable[[str], Labelled]]] = {
     "sst": {"released": released, "vader": stand_in("vader", standins.vader)},
     "cfimdb": {"released": released, "vader": stand_in("vader", standins.vader)},
-    "quora": {
-        "two-sources": two_sources,
-        "paper": paper_quora,
-        "written": stand_in("written", standins.written),
-    },
+    "quora": {"two-sources": two_sources, "paper": paper_quora, "written": stand_in("written", standins.written)},
     "mrpc": {"released": mrpc, "edited": stand_in("edited", standins.edited)},
 }
 

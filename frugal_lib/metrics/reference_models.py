@@ -61,16 +61,6 @@ def window_nats(model: PreTrainedModel, ids: np.ndarray, batch_size: int = 8) ->
     return result
 
 
-def ngram_nats(model: KneserNey) -> Nats:
-    """An n-gram model in the shape of `window_nats`."""
-    return lambda ids: model.nats(ids)[1:]
-
-
-def xz_bits(text: str) -> int:
-    """Bits of a text compressed alone with `xz -9e`."""
-    return 8 * len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
-
-
 def work_rows(corpus: Corpus, scorers: dict[str, Nats]) -> list[dict]:
     """One row per held-out work: `name`, `characters`, `tokens` and `bits` by scorer, xz among them."""
     end = corpus.tokenizer.eos_token_id
@@ -78,7 +68,8 @@ def work_rows(corpus: Corpus, scorers: dict[str, Nats]) -> list[dict]:
     for name, ids in corpus.held_out.items():
         framed = np.concatenate([[end], ids])  # as in training, each work follows an end-of-text token
         bits = {key: float(nats(framed).sum() / math.log(2)) for key, nats in scorers.items()}
-        bits["xz"] = xz_bits(corpus.tokenizer.decode(ids[:-1].tolist()))
+        text = corpus.tokenizer.decode(ids[:-1].tolist()).encode()
+        bits["xz"] = 8 * len(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
         characters = corpus.facts["held_out_characters"][name]
         rows.append({"name": name, "characters": characters, "tokens": len(ids), "bits": bits})
     return rows
@@ -120,7 +111,8 @@ def measure(folder: Path, work: Path) -> dict:
         check_tokenizer(corpus, BASES[0])
         scorers = base_scorers()
         for order in ORDERS:
-            scorers[f"kn{order}"] = ngram_nats(KneserNey(corpus.train, len(corpus.tokenizer), order))
+            ngrams = KneserNey(corpus.train, len(corpus.tokenizer), order)
+            scorers[f"kn{order}"] = lambda ids, ngrams=ngrams: ngrams.nats(ids)[1:]
         works = work_rows(corpus, scorers)
         editions = sorted({available_edition(), "public-domain"})
         sonnets = {name: sonnet_rows(load_sonnets(name).dev, corpus.tokenizer, scorers) for name in editions}

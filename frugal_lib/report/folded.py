@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.core import select
 from frugal_lib.core.cross_validation import Differences, detectable, fold_interval
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import ratio_values
 from frugal_lib.data import folds
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
 
 
 @dataclass(frozen=True)
@@ -87,28 +86,29 @@ def find(arms: Iterable[FoldArm], base: str, method: str, **fields) -> FoldArm |
     return next((arm for arm in arms if all(getattr(arm.run, name) == value for name, value in wanted.items())), None)
 
 
-def cross_validation_table(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> pd.DataFrame:
-    """`fold_table` of every base that was fully fine-tuned; `name` says in words what an arm is."""
-    parts = {}
+@framed
+def cross_validation_table(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> Iterator[dict]:
+    """Every arm of every base that was fully fine-tuned: loss on all sonnets, and its difference from full fine-tuning.
+
+    The last columns say from how many models, and which true difference they detect four times in five; `name`
+    says in words what an arm is.
+    """
+    for arm, full in beside_full(arms):
+        found = {unit: Differences(difference(arm, full, unit), arm.fold_of) for unit in ("tokens", "characters")}
+        alone = arm is full
+        yield {
+            "base": arm.run.base,
+            "model": name(arm.run),
+            "nats per token": f"{arm.losses('tokens').mean():.3f}",
+            "models": len(arm.records),
+            "minus full, nats per token": NONE if alone else cell(fold_interval(found["tokens"]), 4, "+"),
+            "minus full, bits per character": NONE if alone else cell(fold_interval(found["characters"]), 4, "+"),
+            "detectable, nats per token": NONE if alone else f"{detectable(found['tokens']):.4f}",
+        }
+
+
+def beside_full(arms: Sequence[FoldArm]) -> Iterator[tuple[FoldArm, FoldArm]]:
+    """Every arm with full fine-tuning of its base, base by base; without the bases that were not fully fine-tuned."""
     for base in dict.fromkeys(arm.run.base for arm in arms):
         if full := find(arms, base, "full"):
-            mine = {name(arm.run): arm for arm in arms if arm.run.base == base}
-            parts[base] = fold_table(mine, full).reset_index()
-    return pd.concat(parts, names=["base"]).droplevel(1) if parts else pd.DataFrame()
-
-
-def fold_table(arms: Mapping[str, FoldArm], full: FoldArm) -> pd.DataFrame:
-    """Every arm by its name: loss on all sonnets, each held out once, and its difference from full fine-tuning.
-
-    The last columns say from how many models, and which true difference they detect four times in five.
-    """
-    lines = []
-    for name, arm in arms.items():
-        line = {"model": name, "nats per token": f"{arm.losses('tokens').mean():.3f}"}
-        found = {unit: Differences(difference(arm, full, unit), arm.fold_of) for unit in ("tokens", "characters")}
-        if arm is not full:
-            line["minus full, nats per token"] = cell(fold_interval(found["tokens"]), 4, "+")
-            line["minus full, bits per character"] = cell(fold_interval(found["characters"]), 4, "+")
-            line["detectable, nats per token"] = f"{detectable(found['tokens']):.4f}"
-        lines.append(line | {"models": len(arm.records)})
-    return pd.DataFrame(lines).fillna(NONE).set_index("model")
+            yield from ((arm, full) for arm in arms if arm.run.base == base)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import Interval, auroc_values, mean_interval, ratio_values
 from frugal_lib.metrics import grammar
 from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm
-from frugal_lib.report.cells import NONE, cell
+from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.contrast import UNIT, Contrast
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import paired
@@ -178,21 +177,14 @@ def damage_in(contrast: Contrast) -> Damage | None:
     return None
 
 
-def generality_in_folds(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> pd.DataFrame:
+@framed
+def generality_in_folds(arms: Sequence[FoldArm], name: Callable[[Run], str]) -> Iterator[dict]:
     """Every checked arm of the cross-validation in every measure, and how much worse it is than full fine-tuning."""
-    parts = {}
-    for base in dict.fromkeys(arm.run.base for arm in arms):
-        full, mine = folded.find(arms, base, "full"), [a for a in arms if a.run.base == base and a.run.minimal_pairs]
-        if full:
-            parts[base] = pd.DataFrame([generality_line(name(arm.run), arm, full) for arm in mine])
-    return pd.concat(parts, names=["base"]).droplevel(1) if parts else pd.DataFrame()
-
-
-def generality_line(name: str, arm: FoldArm, full: FoldArm) -> dict[str, str]:
-    """One arm in every measure."""
-    line = {"model": name}
-    for measure in IN_FOLDS:
-        line[f"{measure.name}, {measure.unit}"] = f"{measure.of(arm).mean:.3f}"
-        compared = arm is not full and arm.records[0].history
-        line[f"{measure.name}, worse by"] = cell(measure.damage(arm, full), 4, "+") if compared else NONE
-    return line
+    for arm, full in folded.beside_full(arms):
+        if arm.run.minimal_pairs:
+            line, compared = {"base": arm.run.base, "model": name(arm.run)}, arm is not full and arm.records[0].history
+            for measure in IN_FOLDS:
+                line[f"{measure.name}, {measure.unit}"] = f"{measure.of(arm).mean:.3f}"
+                worse = cell(measure.damage(arm, full), 4, "+") if compared else NONE
+                line[f"{measure.name}, worse by"] = worse
+            yield line

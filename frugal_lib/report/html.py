@@ -58,10 +58,14 @@ def source_line(records: Sequence[Record], results: str | Path, command: str) ->
     commits = sorted({record.environment["commit"] for record in records})
     hardware = sorted({f"{r.environment['device_name']}, {r.environment['threads']} thread" for r in records})
     links = ", ".join(record_link(record, results, str(i)) for i, record in enumerate(records, start=1))
+    return source(command, commits, hardware, minutes, f"{len(records)} records: {links}")
+
+
+def source(command: str, commits: Sequence[str], hardware: Sequence[str], minutes: float, links: str) -> HTML:
+    """A source line; `links` is HTML."""
     return HTML(
         f"<p><small>Source: <code>{escape(command)}</code> · commit {escape(', '.join(commits))} · "
-        f"{escape('; '.join(hardware))} · {minutes:.1f} minutes of computing · "
-        f"{len(records)} records: {links}</small></p>"
+        f"{escape('; '.join(hardware))} · {minutes:.1f} minutes of computing · {links}</small></p>"
     )
 
 
@@ -77,11 +81,8 @@ def record_link(record: Record, results: str | Path, text: str) -> str:
 def embedded_source(command: str, environment: dict, files: Sequence[str]) -> HTML:
     """The source line of the embedded models' numbers, whose records lie beside the models."""
     links = ", ".join(f'<a href="../frugal_lib/assets/{escape(name)}">{escape(name)}</a>' for name in files)
-    return HTML(
-        f"<p><small>Source: <code>{escape(command)}</code> · commit {escape(environment['commit'])} · "
-        f"{escape(environment['device_name'])}, {environment['threads']} threads · "
-        f"{environment['seconds'] / 60:.1f} minutes of computing · {links}</small></p>"
-    )
+    hardware = [f"{environment['device_name']}, {environment['threads']} threads"]
+    return source(command, [environment["commit"]], hardware, environment["seconds"] / 60, links)
 
 
 def side_by_side(sonnet: Sonnet, texts: dict[str, str]) -> HTML:

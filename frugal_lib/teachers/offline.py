@@ -62,13 +62,8 @@ def write_sonnet(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Offline:
-    """A teacher that every machine has; its n-th sonnet is always the same."""
+def sonnets(count: int) -> list[str]:
+    """The first `count` sonnets of a teacher that every machine has: the n-th is always the same."""
+    from frugal_lib.models.generate import stream_seed
 
-    name: str = "offline"
-
-    def sonnets(self, count: int) -> list[str]:
-        from frugal_lib.models.generate import stream_seed
-
-        return [write_sonnet(random.Random(stream_seed(self.name, n))) for n in range(count)]
+    return [write_sonnet(random.Random(stream_seed("offline", n))) for n in range(count)]

@@ -79,14 +79,3 @@ def poems(teacher: str) -> tuple[str, ...]:
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: cannot be read ({error!r}); fetch the file again.") from None
     return tuple(text for poem in found if (text := "\n".join(clean(poem))))
-
-
-@dataclass(frozen=True)
-class Released:
-    """A teacher whose sonnets are on file; `name` is a key of `SOURCES`."""
-
-    name: str
-
-    def sonnets(self, count: int) -> list[str]:
-        """The first `count` poems, or all there are."""
-        return list(poems(self.name)[:count])

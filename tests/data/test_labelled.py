@@ -106,7 +106,7 @@ def test_every_edition_has_a_source_and_a_digest_of_its_own():
 
 def test_what_this_machine_cannot_have_is_one_sentence(monkeypatch):
     monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
-    with pytest.raises(DataError, match="the two sources are read from FRUGAL_DATA_DIR; set it"):
+    with pytest.raises(DataError, match="quora: its files are read from FRUGAL_DATA_DIR; set it"):
         labelled.two_sources("quora")
     with pytest.raises(DataError, match="quora: edition 'vader' is unknown; choose one of two-sources, paper, written"):
         labelled.load("quora", "vader")

@@ -49,7 +49,7 @@ def test_good_answers_are_read_counted_and_kept(serve, tmp_path, capsys):
     assert all(line["model"] == MODEL and line["answered_by"] == "fake-001" for line in lines)
     output = 5 * 14 * 8 + 3 + 5 * 3 + 40  # words of sonnets, greeting and numbers, and the thinking
     assert lines[0]["prompt_tokens"] == 100 and lines[0]["output_tokens"] == output
-    assert gemini.summary() == {
+    assert gemini.answers.summary() == {
         "valid": 15, "answers": 3, "duplicates": 0, "malformed": 0, "malformed_answers": 0, "failed": 0,
         "prompt_tokens": 300, "output_tokens": 3 * output, "usd": pytest.approx((300 * 0.10 + 3 * output * 0.40) / 1e6),
     }  # fmt: skip
@@ -98,7 +98,7 @@ def test_it_stops_after_failures_in_a_row_and_goes_on_later(serve, tmp_path):
     assert server.seen == [1, 2, 2, 3, 3, 4, 4] and ["error" in line for line in log(tmp_path)] == [False] + 3 * [True]
     gemini = teacher(tmp_path, **settings)
     assert len(gemini.sonnets(10)) == 10 and server.seen[7:] == [5]
-    assert gemini.summary()["failed"] == 3
+    assert gemini.answers.summary()["failed"] == 3
 
 
 def test_failures_with_good_answers_between_do_not_stop_it(serve, tmp_path):
@@ -123,7 +123,9 @@ def test_an_empty_answer_is_an_answer(serve, tmp_path, behaviour):
     server = serve(lambda number, attempt: behaviour if number == 1 else "good")
     gemini = teacher(tmp_path)
     assert gemini.sonnets(5) == [sonnet(2, i) for i in range(5)]
-    assert server.seen == [1, 2] and log(tmp_path)[0]["text"] == "" and gemini.summary()["malformed_answers"] == 1
+    assert (
+        server.seen == [1, 2] and log(tmp_path)[0]["text"] == "" and gemini.answers.summary()["malformed_answers"] == 1
+    )
     assert log(tmp_path)[0]["finish_reason"] == ("SAFETY" if behaviour == "blocked" else "STOP")
 
 
@@ -145,7 +147,7 @@ def test_only_what_has_fourteen_lines_counts(serve, tmp_path, behaviour, valid, 
     assert [len(text.splitlines()) for text in found] == [14] * 6
     assert found[valid:] == [sonnet(2, i) for i in range(6 - valid)]
     assert [(row["request"], row["reason"]) for row in rejected(tmp_path)] == [(1, reason) for reason in reasons]
-    assert gemini.summary()["malformed"] == len(reasons)
+    assert gemini.answers.summary()["malformed"] == len(reasons)
     if behaviour == "html":
         assert found[0].startswith("<b>") and found[0].endswith("</b><script>alert('1')</script>")
 
@@ -158,7 +160,7 @@ def test_the_same_letters_count_once_and_the_order_is_that_of_the_requests(serve
     serve(script)
     gemini = teacher(tmp_path, concurrency=3)
     assert gemini.sonnets(9) == [sonnet(1, i) for i in range(5)] + [sonnet(2, i) for i in range(1, 5)]
-    assert gemini.summary()["duplicates"] == 1 and [line["request"] for line in log(tmp_path)] == [2, 1]
+    assert gemini.answers.summary()["duplicates"] == 1 and [line["request"] for line in log(tmp_path)] == [2, 1]
 
 
 def test_an_answer_is_parsed_leniently():
@@ -190,14 +192,14 @@ def test_a_model_without_a_price_needs_one(serve, tmp_path):
         Gemini(Settings("gemini-9", tmp_path / "all.answers.jsonl"))
     gemini = Gemini(Settings("gemini-9", tmp_path / "all.answers.jsonl", per_request=2, price=(1.0, 0.0)))
     gemini.sonnets(2)
-    assert gemini.summary()["usd"] == pytest.approx(100 / 1e6)
+    assert gemini.answers.summary()["usd"] == pytest.approx(100 / 1e6)
 
 
 def test_an_answer_that_tells_no_tokens_costs_the_estimate(serve, tmp_path):
     serve("no usage")
     gemini = teacher(tmp_path)
     gemini.sonnets(5)
-    assert gemini.summary()["usd"] > 5 * 250 * 0.40 / 1e6
+    assert gemini.answers.summary()["usd"] > 5 * 250 * 0.40 / 1e6
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -210,7 +212,7 @@ def test_the_ceiling_holds(serve, tmp_path, concurrency):
     gemini = teacher(tmp_path, budget_usd=0.35)
     with pytest.raises(TeacherError, match="ceiling"):
         gemini.sonnets(100)
-    assert len(log(tmp_path)) == 8 and gemini.summary()["usd"] <= 0.35
+    assert len(log(tmp_path)) == 8 and gemini.answers.summary()["usd"] <= 0.35
 
 
 def test_a_ceiling_below_the_estimate_sends_nothing(serve, tmp_path):

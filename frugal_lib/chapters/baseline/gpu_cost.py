@@ -72,22 +72,11 @@ def memory_gb(model: Architecture, batch: int, length: int, answers: int) -> flo
 QUORA_DEV = 40_429  # pairs of the paper's dev split; the rest is taken as training pairs, which is too many
 
 
-@dataclass(frozen=True)
-class Cost:
-    """One task's grid: runs, tokens per epoch, operations of all runs, memory of the largest batch."""
+def grid_cost(profile: Profile, about: Record) -> tuple[int, int, float, float, float]:
+    """Runs, epochs, tokens per epoch, operations of all runs, GB of the largest batch: of full fine-tuning of one task.
 
-    task: str
-    runs: int
-    epochs: int
-    tokens: float
-    flops: float
-    memory_gb: float
-
-
-def grid_cost(profile: Profile, about: Record) -> Cost:
-    """What full fine-tuning of one task takes under `profile`, if no run stops early.
-
-    Lengths are those of the task's data record `about`; Quora has the paper's number of pairs, as long as ours.
+    Under `profile`, if no run stops early. Lengths are those of the task's data record `about`; Quora has the paper's
+    number of pairs, as long as ours.
     """
     task, ours, read = about.run.task, about.metrics["train_examples"], about.metrics["train_characters"]
     sizes = published.published()["figure6_to_9_datasets"]["sizes"]
@@ -105,7 +94,7 @@ def grid_cost(profile: Profile, about: Record) -> Cost:
         answers, per_text = (examples, 1) if task == "quora" else (0, 0)
     runs = len(search.learning_rates) * len(batches) + grid.seeds - 1
     flops = runs * search.epochs * training_flops(GPT2, tokens, answers)
-    return Cost(task, runs, search.epochs, tokens, flops, memory_gb(GPT2, max(batches), longest, per_text))
+    return runs, search.epochs, tokens, flops, memory_gb(GPT2, max(batches), longest, per_text)
 
 
 @framed
@@ -113,16 +102,15 @@ def cost_table(records: Sequence[Record]) -> Iterator[dict]:
     """Runs, tokens, memory, and minutes on each GPU, for the grids of profile `paper`."""
     profile = load_profile("paper")
     for task in (*TASK_NAMES, "sonnets"):
-        cost = grid_cost(profile, main_records(records, task, "data")[0])
+        runs, epochs, tokens, flops, memory = grid_cost(profile, main_records(records, task, "data")[0])
         line = {
             "task": TASK_NAMES.get(task, task),
-            "runs × epochs": f"{cost.runs} × {cost.epochs}",
-            "tokens per epoch": f"{cost.tokens / 1e6:.2f} M",
-            "PFLOP per run": f"{cost.flops / cost.runs / 1e15:,.1f}",
-            "memory": f"{cost.memory_gb:.1f} GB",
+            "runs × epochs": f"{runs} × {epochs}",
+            "tokens per epoch": f"{tokens / 1e6:.2f} M",
+            "PFLOP per run": f"{flops / runs / 1e15:,.1f}",
+            "memory": f"{memory:.1f} GB",
         }
         for gpu in GPUS:
-            total = minutes(cost.flops, gpu)
-            fits = "" if cost.memory_gb < gpu.memory_gb else ", too little memory"
-            line[f"minutes on {gpu.name}"] = f"{total:,.0f} ({total / cost.runs:,.1f} per run{fits})"
+            total, fits = minutes(flops, gpu), "" if memory < gpu.memory_gb else ", too little memory"
+            line[f"minutes on {gpu.name}"] = f"{total:,.0f} ({total / runs:,.1f} per run{fits})"
         yield line

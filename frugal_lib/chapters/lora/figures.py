@@ -74,10 +74,10 @@ def rank_legend(figure: Figure, panels: Sequence[Axes]) -> None:
 
 def chrf_by_rate(found: LoraResults) -> Figure:
     """The paper's Figure 10 beside ours: dev chrF by learning rate, the floor's range behind it."""
-    drawn, draws = points(found), [row["chrf"] for row in found.floor.examples]
+    drawn = points(found)
     figure, panels = plt.subplots(1, len(drawn), figsize=(9.5, 3.8), sharex=True, sharey=True, squeeze=False)
     for axes, (name, chosen) in zip(panels[0], drawn.items(), strict=True):
-        axes.axhspan(*np.quantile(draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
+        axes.axhspan(*np.quantile(found.draws, [0.025, 0.975]), color=FLOOR, alpha=0.2, lw=0, label="random lines")
         draw_by_rate(axes, chosen, "chrf")
         axes.set_title(name)
     panels[0][0].set_ylabel("dev chrF, whole sonnet")
@@ -126,13 +126,12 @@ def rank_axis(axes: Axes) -> None:
 
 def best_of_chart(found: LoraResults) -> Figure:
     """Expected best chrF of so many trials: random lines, and the paper's runs drawn from its sweep."""
-    draws = [row["chrf"] for row in found.floor.examples]
     series = {
-        "random training lines": (draws, FLOOR),
+        "random training lines": (found.draws, FLOOR),
         "the paper's LoRA runs": (scores_of(found, True), COLOURS[0]),
         "the paper's full fine-tuning": (scores_of(found, False), "black"),
     }
-    longest = min(len(draws), len(series["the paper's LoRA runs"][0]))
+    longest = min(len(found.draws), len(series["the paper's LoRA runs"][0]))
     figure, axes = plt.subplots(figsize=(9.5, 3.6))
     for name, (scores, colour) in series.items():
         trials = np.unique(np.geomspace(1, min(len(scores), longest), 60).astype(int))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from scipy.stats import norm
 
 from frugal_lib.chapters.lora.results import LoraResults, draw_spread
-from frugal_lib.core.stats import best_quantile, expected_best, rank_correlation
+from frugal_lib.core.stats import Interval, best_quantile, expected_best, rank_correlation
 from frugal_lib.models import adapt
 from frugal_lib.paper import evidence, published
 from frugal_lib.paper.confirmed import LOSSES, Printed, sweep_numbers
@@ -83,22 +83,10 @@ def scores_of(found: LoraResults, adapters: bool) -> list[float]:
     return [run.dev_chrf for run in evidence.distinct(found.paper) if bool(run.rank) == adapters]
 
 
-@dataclass(frozen=True)
-class BestOf:
-    """The best of so many draws of random lines: its mean, and the range of 95 % of such bests."""
-
-    trials: int
-    expected: float
-    low: float
-    high: float
-
-
-def best_of_random(found: LoraResults) -> BestOf:
-    """The best of as many draws of random lines as the paper has runs of LoRA."""
-    draws = [row["chrf"] for row in found.floor.examples]
-    trials = min(len(scores_of(found, True)), len(draws))
+def best_of(draws: Sequence[float], trials: int) -> Interval:
+    """The expected maximum of so many draws, with the range of 95 % of such maxima."""
     low, high = (best_quantile(draws, trials, share) for share in (0.025, 0.975))
-    return BestOf(trials, expected_best(draws, trials), low, high)
+    return Interval(expected_best(draws, trials), low, high, 1, len(draws))
 
 
 def learned(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -78,6 +78,11 @@ class LoraResults:
     def bases(self) -> list[str]:
         return list(self.untuned)
 
+    @property
+    def draws(self) -> list[float]:
+        """dev chrF of each draw of random training lines."""
+        return [row["chrf"] for row in self.floor.examples]
+
     def full(self, base: str) -> LoraArm:
         """Full fine-tuning of a base."""
         return next(arm for arm in self.arms if arm.base == base and not arm.rank)
@@ -90,7 +95,7 @@ class LoraResults:
 
     def best(self, base: str) -> LoraArm:
         """The rank with the lowest dev loss at the first seed."""
-        return min(self.ranks(base), key=lambda arm: select.badness(first_seed(arm.records)))
+        return min(self.ranks(base), key=lambda arm: select.selection_loss(first_seed(arm.records)))
 
     def alphas(self, base: str) -> list[LoraArm]:
         """Every alpha at the best rank and rate; of the grid's own alpha the first seed alone, as of the others."""
@@ -117,11 +122,8 @@ class LoraResults:
 
 def make_arm(found: Sequence[Record]) -> LoraArm:
     """The runs of one arm, sorted into those tried and those of the best setting."""
-    run = first_seed(found).run
-    tried = tuple(record for record in found if record.run.seed == run.seed)
-    best = select.setting(min(tried, key=select.badness).run)
-    records = tuple(record for record in found if select.setting(record.run) == best)
-    return LoraArm(run.base, records, run.rank, run.alpha, run.modules, tried)
+    tried, run = tuple(select.first_seed(found)), found[0].run
+    return LoraArm(run.base, tuple(select.kept(found)), run.rank, run.alpha, run.modules, tried)
 
 
 def lora_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> LoraResults:

@@ -37,7 +37,7 @@ def best_in_four_bits(found: QuantizationResults, base: str, method: str) -> For
     """Of the INT4 and NF4 arms of one way of training, the one with the lowest dev loss at the first seed."""
     arms = found.formats(base) if method == "full" else found.qaft(base)
     four = [arm for arm in arms if FORMATS[arm.format].bits == 4]
-    return min(four, key=lambda arm: select.badness(arm.records[0]), default=None)
+    return min(four, key=lambda arm: select.selection_loss(arm.records[0]), default=None)
 
 
 def keeps(found: QuantizationResults, base: str, method: str, format: str) -> Verdict | None:

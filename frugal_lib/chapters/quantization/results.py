@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from frugal_lib.chapters.quantization import plan
 from frugal_lib.core import select
@@ -126,14 +126,9 @@ class QuantizationResults:
 
 def arms_of(records: Sequence[Record]) -> tuple[FormatArm, ...]:
     """Finished records by base, method and format, at the rate of lowest dev loss at the first seed."""
-    arms = []
-    for key, found in plan.by_arm(records).items():
-        seed = min(record.run.seed for record in found)
-        best = min((r for r in found if r.run.seed == seed), key=select.badness).run
-        kept = [r for r in found if r.run == replace(best, seed=r.run.seed)]
-        base, method, format = key
-        arms.append(FormatArm(base, tuple(sorted(kept, key=lambda r: r.run.seed)), method, format))
-    return tuple(arms)
+    kinds = plan.by_arm(records).items()
+    kept = {key: sorted(select.kept(found), key=lambda record: record.run.seed) for key, found in kinds}
+    return tuple(FormatArm(base, tuple(found), method, format) for (base, method, format), found in kept.items())
 
 
 def quantization_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> QuantizationResults:

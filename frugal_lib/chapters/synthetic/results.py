@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from frugal_lib.chapters import common
 from frugal_lib.chapters.synthetic import plan
@@ -16,7 +15,7 @@ from frugal_lib.core.stats import Interval
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm, gap
-from frugal_lib.report.cells import NONE
+from frugal_lib.report.cells import NONE, framed
 from frugal_lib.report.contrast import FOLDS, Contrast, Side
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import bpc_matrix, interaction
@@ -257,11 +256,14 @@ def fold_name(run: Run) -> str:
     return f"+ {run.items:,} by {TEACHER_NAMES[run.teacher]}" if run.teacher else "Shakespeare alone"
 
 
-def exposure_table(found: SyntheticResults) -> pd.DataFrame:
+@framed
+def exposure_table(found: SyntheticResults) -> Iterator[dict]:
     """How often the students of the cross-validation read each of Shakespeare's sonnets and of their teacher's."""
-    lines = []
     for run in (arm.run for arm in found.folds if arm.run.passes):
-        passes = f"{run.exposure / run.items:g}" if run.items else NONE
-        line = {"base": run.base, "model": fold_name(run), "passes over Shakespeare": run.passes}
-        lines.append(line | {"passes over the teacher": passes, "teacher's sonnets read": run.exposure})
-    return pd.DataFrame(lines).set_index("base") if lines else pd.DataFrame()
+        yield {
+            "base": run.base,
+            "model": fold_name(run),
+            "passes over Shakespeare": run.passes,
+            "passes over the teacher": f"{run.exposure / run.items:g}" if run.items else NONE,
+            "teacher's sonnets read": run.exposure,
+        }

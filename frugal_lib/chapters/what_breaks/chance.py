@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from frugal_lib.chapters.lora.paper_sweep import best_of
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
 from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import (
-    Interval,
-    best_quantile,
     detectable_difference,
-    expected_best,
     mean_interval,
     needed_items,
     sign_flip_p,
@@ -74,21 +72,10 @@ def draws_of(records: Sequence[Record]) -> list[float]:
     return [float(value) for r in records for value in completion_scores(r, "dev", "corpus_chrf").mean(axis=1)]
 
 
-def random_lines(book: Book) -> list[float]:
-    """dev chrF of each draw of random training lines."""
-    return [row["chrf"] for row in book.lora.floor.examples]
-
-
-def best_of(draws: Sequence[float], trials: int) -> Interval:
-    """The expected maximum of so many draws, with the range of 95 % of such maxima."""
-    low, high = (best_quantile(draws, trials, share) for share in (0.025, 0.975))
-    return Interval(expected_best(draws, trials), low, high, 1, len(draws))
-
-
 @framed
 def luck_table(book: Book, records: Sequence[Record]) -> Iterator[dict]:
     """The maximum of n draws of one thing, random lines and each tuned model; a dash where there are too few draws."""
-    draws = {"random lines": random_lines(book)}
+    draws = {"random lines": book.lora.draws}
     kinds = by_kind(records).items()
     draws |= {f"{METHODS['full']}, {base}": draws_of(found) for (base, method), found in kinds if method == "full"}
     for name, values in draws.items():

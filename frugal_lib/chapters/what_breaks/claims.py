@@ -10,7 +10,6 @@ import numpy as np
 from IPython.display import HTML
 
 from frugal_lib.chapters.baseline.labelled import LabelledRow, labelled_rows
-from frugal_lib.chapters.baseline.sonnets import NAMES, ScoreRow
 from frugal_lib.chapters.lora.results import LoraResults, lora_results
 from frugal_lib.chapters.quantization.results import QuantizationResults, quantization_results
 from frugal_lib.chapters.synthetic.results import SyntheticResults, synthetic_results
@@ -59,11 +58,6 @@ def book_of(records: Mapping[str, Sequence[Record]], folds: Mapping[str, Sequenc
         quantization_results(records["quantization"], folds["quantization"]),
         synthetic_results(records["synthetic"], folds["synthetic"]),
     )
-
-
-def row_named(rows: Sequence[ScoreRow], method: str) -> ScoreRow:
-    """The row of a method of chapter 1."""
-    return next(row for row in rows if row.name == NAMES[method])
 
 
 def claims_of(chapter: str) -> Sequence[Claim]:

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from frugal_lib.chapters.synthetic.results import STRENGTH, SyntheticResults, by_sonnet
+from frugal_lib.chapters.synthetic.results import SyntheticResults, by_sonnet
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, mean_interval
-from frugal_lib.data import sonnets
 from frugal_lib.paper import released
 from frugal_lib.report.cells import NONE, cell, framed, signed
 from frugal_lib.report.html import linked
@@ -138,15 +137,6 @@ def from_curve(curve: dict[int, Interval], copies: float) -> float | None:
     if not measured or not measured[0] <= copies <= measured[-1]:
         return None
     return float(np.interp(np.log(copies), np.log(measured), [curve[d].mean for d in measured]))
-
-
-def gemini_copies(book: SyntheticResults) -> dict[str, tuple[np.ndarray, list[int]]]:
-    """Of each Gemini's file which sonnets are copies of Shakespeare's, and which held-out sonnets it has copies of."""
-    return {
-        teacher: (book.copies(teacher), [n for n in sorted(book.leaked(teacher)) if n not in sonnets.TRAIN])
-        for teacher in STRENGTH
-        if teacher in book.audits
-    }
 
 
 def copies_in_file(book: SyntheticResults, teacher: str = "flash") -> dict[int, float]:

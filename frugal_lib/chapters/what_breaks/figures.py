@@ -8,9 +8,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.chapters.baseline.sonnets import ScoreRow
+from frugal_lib.chapters.baseline.sonnets import ScoreRow, row_of
 from frugal_lib.chapters.synthetic.results import SyntheticResults
-from frugal_lib.chapters.what_breaks.claims import Book, row_named
+from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.chapters.what_breaks.contamination import (
     Contaminated,
     copies_in_file,
@@ -43,8 +43,8 @@ def our_groups(book: Book, rows: Sequence[ScoreRow]) -> dict[str, list[float]]:
     tuned = [arm.chrf().mean for arm in book.quantization.arms if arm.method != "base"]
     lora = [r.metrics["dev_chrf"] for arm in book.lora.arms for r in arm.tried]
     return {
-        "base, not fine-tuned": [row_named(rows, "base").intervals["dev_chrf"].mean],
-        "full fine-tuning": [row_named(rows, "full").intervals["dev_chrf"].mean],
+        "base, not fine-tuned": [row_of(rows, "base").intervals["dev_chrf"].mean],
+        "full fine-tuning": [row_of(rows, "full").intervals["dev_chrf"].mean],
         "LoRA and full, all runs": lora,
         "formats and QAFT": tuned,
         "students of teachers": [student.chrf().mean for student in book.synthetic.students],
@@ -71,9 +71,9 @@ def floors_chart(book: Book, rows: Sequence[ScoreRow]) -> Figure:
 def draw_floors(axes: Axes, rows: Sequence[ScoreRow]) -> None:
     """What needs no model: bands of 95 %, and a line."""
     for method, shade, name in (("floor-lines", 0.3, "random lines"), ("floor-words", 0.15, "random words")):
-        interval = row_named(rows, method).intervals["dev_chrf"]
+        interval = row_of(rows, method).intervals["dev_chrf"]
         axes.axvspan(interval.low, interval.high, color=FLOOR, alpha=shade, lw=0, label=name)
-    axes.axvline(row_named(rows, "floor-given").intervals["dev_chrf"].mean, color=FLOOR, ls="--", label="given lines")
+    axes.axvline(row_of(rows, "floor-given").intervals["dev_chrf"].mean, color=FLOOR, ls="--", label="given lines")
 
 
 BASE_COLOURS = (OURS, COLOURS[2])

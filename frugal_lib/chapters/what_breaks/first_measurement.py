@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frugal_lib.chapters.baseline.sonnets import ScoreRow
+from frugal_lib.chapters.baseline.sonnets import ScoreRow, row_of
 from frugal_lib.chapters.synthetic.results import SyntheticResults
 from frugal_lib.chapters.what_breaks.chance import draws_of
-from frugal_lib.chapters.what_breaks.claims import Book, row_named
+from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.core.runs import Record
 from frugal_lib.report.cells import framed
 from frugal_lib.teachers.by_name import SHAKESPEARE
@@ -70,7 +70,7 @@ def measured(book: Book, rows: Sequence[ScoreRow], controls: Sequence[Record]) -
     values["yes"] = max(row["yes"] for row in book.quantization.zero_shot.examples)
     found = {check.key: (float(values[check.key]), 0.0) for check in CHECKS if values.get(check.key) is not None}
     for method in ("floor-given", "floor-lines", "floor-words"):
-        row = row_named(rows, method)
+        row = row_of(rows, method)
         found[method] = row.intervals["dev_chrf"].mean, row.draw_spread["dev_chrf"]
     draws = draws_of([record for record in controls if record.run.method == "floor-tail"])
     if len(draws) > 1:

@@ -7,7 +7,9 @@ from fakes.book import NO_FOLDS, made_of_all_chapters
 from fakes.folds import made
 
 from frugal_lib.chapters.baseline import sonnets
-from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures
+from frugal_lib.chapters.lora.paper_sweep import best_of
+from frugal_lib.chapters.synthetic.copies import copies_by_teacher
+from frugal_lib.chapters.what_breaks import chance, claims, comparisons, figures
 from frugal_lib.chapters.what_breaks.claims import collected, evaluated
 from frugal_lib.chapters.what_breaks.figures import our_groups, paper_groups
 from frugal_lib.core.stats import Interval
@@ -137,16 +139,16 @@ def test_the_papers_difference_takes_more_sonnets_the_larger_the_spread(records,
 def test_the_numbers_of_the_takeaways(records):
     found = records()
     book, rows = claims.book_of(found, NO_FOLDS), sonnets.score_rows(found["baseline"])
-    assert claims.row_named(rows, "floor-lines").intervals["dev_chrf"].mean == pytest.approx(42)
-    assert claims.row_named(rows, "full").intervals["dev_chrf"].mean == pytest.approx(39)
+    assert sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"].mean == pytest.approx(42)
+    assert sonnets.row_of(rows, "full").intervals["dev_chrf"].mean == pytest.approx(39)
     costs = {arm.format: cost.mean for arm, cost in comparisons.four_bits(book)}
     assert costs == pytest.approx({"int4-tensor": 2, "nf4": 0.3})
     assert comparisons.constant_heads(book) == pytest.approx(0.75)
-    copies, held = contamination.gemini_copies(book.synthetic)["flash"]
-    assert (len(copies), copies.mean(), held) == (1200, pytest.approx(0.01, abs=5e-4), [138])
+    file = copies_by_teacher(book.synthetic)["flash"]
+    assert (file.sonnets, file.share, file.held_out) == (1200, pytest.approx(0.01, abs=5e-4), [138])
 
 
 def test_the_best_of_many_draws_has_the_range_of_its_quantiles():
-    best = chance.best_of(list(range(100)), 10)
+    best = best_of(list(range(100)), 10)
     assert isinstance(best, Interval) and best.low < best.mean < best.high <= 99
     assert best.mean == pytest.approx(90.8, abs=0.05)
