@@ -56,10 +56,18 @@ from frugal_lib.chapters.quantization.tables import ALIKE
 from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_not_better
 from frugal_lib.chapters.synthetic.copies import copies_by_teacher
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
-from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures, first_measurement
+from frugal_lib.chapters.what_breaks import (
+    chance,
+    claims,
+    comparisons,
+    contamination,
+    figures,
+    first_measurement,
+    paper_files,
+)
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.data.sonnets import EDITIONS, GIVEN_LINES
-from frugal_lib.paper import published
+from frugal_lib.paper import confirmed, published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
 from frugal_lib.report.cells import cell, signed
@@ -153,6 +161,30 @@ html.say(
     f"verdicts, {', '.join(f'**{words[word]} {word}**' for word in MARKS)}.",
 )
 html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --profile {profile}")
+
+# %% [markdown]
+# ## What the paper's own files show
+#
+# The paper released its sweep, its generations, its zero-shot answers and its reports on weight formats. They are about
+# GPT-2 Small itself, so they come first.
+
+# %%
+files = paper_files.files_of(book, controls)
+html.table(paper_files.evidence_table(files), "The paper's files, read and scored by this book's code")
+
+# %% tags=["hide-input"]
+numbers = paper_files.printed_numbers(files)
+found = confirmed.counts(numbers)
+html.say(
+    "printed_numbers",
+    f"Of {len(numbers)} results that the paper prints, its files confirm **{found['confirmed']}**, have another number "
+    f"for **{found['other']}**, and are silent on {found['no file']}."
+    if numbers
+    else "The files of all three teachers, which the printed numbers are compared with, are not available here.",
+)
+
+# %%
+html.table(paper_files.differing_table(numbers), "Printed numbers for which the files have another")
 
 # %% [markdown]
 # ## The claims
