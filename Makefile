@@ -94,8 +94,8 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _con
 	cp --parents $(SPEEDS) _build/source/extra
 	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
-	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) index) \
-		|| { echo "the site does not have a page for each of: index $(CHAPTERS)" >&2; exit 1; }
+	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) $(wildcard book/*.md)) \
+		|| { echo "the site does not have a page for each of: $(CHAPTERS) $(wildcard book/*.md)" >&2; exit 1; }
 	touch $@
 
 serve: book ## build, then serve the site on http://localhost:8000

@@ -56,10 +56,18 @@ from frugal_lib.chapters.quantization.tables import ALIKE
 from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_not_better
 from frugal_lib.chapters.synthetic.copies import copies_by_teacher
 from frugal_lib.chapters.synthetic.results import TEACHER_NAMES
-from frugal_lib.chapters.what_breaks import chance, claims, comparisons, contamination, figures, first_measurement
+from frugal_lib.chapters.what_breaks import (
+    chance,
+    claims,
+    comparisons,
+    contamination,
+    figures,
+    first_measurement,
+    paper_files,
+)
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.data.sonnets import EDITIONS, GIVEN_LINES
-from frugal_lib.paper import published
+from frugal_lib.paper import confirmed, published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
 from frugal_lib.report.cells import cell, signed
@@ -152,7 +160,38 @@ html.say(
     f"{len(evaluated)} claims of the paper, tested on small GPT-2 models of our own, {bases}: of {words.total()} "
     f"verdicts, {', '.join(f'**{words[word]} {word}**' for word in MARKS)}.",
 )
+everything = {record.run.path: record for part in (*records.values(), *folds.values()) for record in part}
+hours = sum(record.environment["seconds"] for record in everything.values()) / 3600
+html.say(
+    "hours",
+    f"All {len(everything)} records of this profile took {hours:.1f} hours of one processor thread. Energy was not "
+    "measured.",
+)
 html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --profile {profile}")
+
+# %% [markdown]
+# ## What the paper's own files show
+#
+# The paper released its sweep, its generations, its zero-shot answers and its reports on weight formats. They are about
+# GPT-2 Small itself, so they come first.
+
+# %%
+files = paper_files.files_of(book, controls)
+html.table(paper_files.evidence_table(files), "The paper's files, read and scored by this book's code")
+
+# %% tags=["hide-input"]
+numbers = paper_files.printed_numbers(files)
+found = confirmed.counts(numbers)
+html.say(
+    "printed_numbers",
+    f"Of {len(numbers)} results that the paper prints, its files confirm **{found['confirmed']}**, have another number "
+    f"for **{found['other']}**, and are silent on {found['no file']}."
+    if numbers
+    else "The files of all three teachers, which the printed numbers are compared with, are not available here.",
+)
+
+# %%
+html.table(paper_files.differing_table(numbers), "Printed numbers for which the files have another")
 
 # %% [markdown]
 # ## The claims
@@ -217,10 +256,11 @@ if in_flash and contaminated.bases:
     base, students = next(iter(contaminated.ladders.items()))
     verbatim, chrf = (contamination.levels(students, measure) for measure in ("verbatim", "chrf"))
     copies = min(verbatim, key=lambda number: abs(number - np.mean(list(in_flash.values()))))
+    total, of_all = contamination.copies_in_all(students)
     reproduced = (
-        f" With {number_of_copies(copies)} of a sonnet among {students[0].run.items} training "
-        f"examples, `{base}` writes {verbatim[copies].mean:.0f} of its 11 lines word for word and its chrF is "
-        f"{chrf[copies].mean:.0f} instead of {chrf[0].mean:.0f}."
+        f" Of a sonnet that has {number_of_copies(copies)} in training, `{base}` writes {verbatim[copies].mean:.0f} of "
+        f"11 lines word for word, and its chrF is {chrf[copies].mean:.0f} instead of {chrf[0].mean:.0f} ({total} "
+        f"copies of {of_all} sonnets among {students[0].run.items} examples)."
     )
 takeaways += [
     f"**Look for the test set in synthetic data.** {in_files}{reproduced} `python -m frugal_lib audit SYNTHETIC "
@@ -421,6 +461,15 @@ if students:
         f"epochs at a learning rate of {run.learning_rate:g}, batch size {run.batch_size}, the last weights kept. Over "
         f"{len(students)} runs the dev sonnets swap places, so that each is compared with itself; intervals are over "
         f"sonnets. {run.samples} samples per prompt."
+    )
+    beside = {base: contamination.without_copy(contaminated, base) for base in contaminated.bases}
+    clean = " and ".join(f"{cell(gap, 3, '+')} on `{base}`" for base, gap in beside.items() if gap)
+    total, of_all = contamination.copies_in_all(students)
+    how += (
+        f" A run of several numbers of copies holds {total} copies of {of_all} sonnets in all. The loss of the sonnets "
+        f"without a copy in it, minus theirs in runs without any, in nats per token: {clean}."
+        if clean
+        else ""
     )
 html.say("doses_how", how)
 

@@ -17,7 +17,7 @@ from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.contrast import UNIT, Contrast
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import paired
-from frugal_lib.report.verdict import CONTRADICTED, KEEPS, MARGIN, OPEN, SUPPORTED
+from frugal_lib.report.verdict import CONTRADICTED, KEEPS, MARGIN, NOT_TESTABLE, OPEN, SUPPORTED
 
 CHANCE = 0.5  # AUROC of random scores, and the share of pairs that a coin gets right
 
@@ -138,10 +138,12 @@ def damage_words(parts: Sequence[tuple[Interval, Interval, float]]) -> tuple[str
     Yes where one measure is worse by more than its margin, all measures considered together (Bonferroni); no
     where every measure is worse by at most its margin, each at its own level (an intersection-union test).
     """
+    if not parts:
+        return NOT_TESTABLE, float("nan")
     p = [single.p_value(margin) for single, _, margin in parts]
     if any(joint.low > margin for _, joint, margin in parts):
         return SUPPORTED, min(1.0, len(parts) * min(p))
-    if parts and all(KEEPS.beside(single, margin) == SUPPORTED for single, _, margin in parts):
+    if all(KEEPS.beside(single, margin) == SUPPORTED for single, _, margin in parts):
         return CONTRADICTED, max(p)
     return OPEN, float("nan")
 

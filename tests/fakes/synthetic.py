@@ -13,7 +13,8 @@ def audit(run):
     held = [int(run.teacher != "human" and i % 100 == 7) for i in range(SIZE)]
     columns = {"held_out": held, "lines": [14] * SIZE, "pairs": [1.0] * SIZE, "iambic": [1.0] * SIZE,
                "first": list(range(SIZE)), "perfect": [1] * SIZE, "scheme": ["ABABCDCDEFEFGG"] * SIZE,
-               "unknown": [0.0] * SIZE, "words": [100] * SIZE, "covered": [90 * h for h in held]}  # fmt: skip
+               "unknown": [0.0] * SIZE, "rhyme_share": [1.0] * SIZE, "words": [100] * SIZE,
+               "covered": [90 * h for h in held]}  # fmt: skip
     columns |= {f"{kind}_{split}": [h * 12 * (split == "dev") for h in held] if kind == "verbatim" else [0] * SIZE
                 for kind in ("verbatim", "near") for split in students.SPLITS}  # fmt: skip
     rows = [{"kind": "column", "name": name, "values": values} for name, values in columns.items()]

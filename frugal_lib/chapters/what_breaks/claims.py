@@ -101,7 +101,7 @@ FLIPS, FALLS = "†", "‡"  # marks of a verdict: another choice would turn it;
 
 def notes(verdict: Verdict) -> str:
     """The marks of a verdict."""
-    return FLIPS * bool(verdict.flips) + FALLS * (not verdict.survives)
+    return FLIPS * bool(verdict.fragile) + FALLS * (not verdict.survives)
 
 
 @framed

@@ -113,6 +113,25 @@ def number_table(found: Contaminated, results: str | Path) -> Iterator[dict]:
             }
 
 
+def without_copy(found: Contaminated, base: str) -> Interval | None:
+    """Loss of the sonnets without a copy in the ladder's runs, minus that in runs without any copies: nats per token.
+
+    Copies of other sonnets take the place of clean examples. None where a base has no clean run.
+    """
+    clean = [record for record in found.fixed.get(base, ()) if not record.run.doses]
+    if not clean:
+        return None
+    zero = by_copies(found.ladders[base], "nats")[0].dropna()
+    beside = outcomes(clean).groupby("id").nats.mean().reindex(zero.index)
+    return mean_interval((zero - beside).to_numpy())
+
+
+def copies_in_all(records: Sequence[Record]) -> tuple[int, int]:
+    """How many copies the training examples of a ladder's run hold in all, and of how many sonnets."""
+    copies = contamination.parse(records[0].run.doses)
+    return sum(copies), len(copies)
+
+
 def over_sonnets(gaps: pd.Series) -> str:
     """Mean difference over sonnets, seeds averaged first, with its interval; a dash where there are none."""
     if gaps.empty:

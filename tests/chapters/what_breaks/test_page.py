@@ -53,8 +53,8 @@ def test_the_full_book(page):
         "NF4 (bitsandbytes) +0.300",
         "Of untrained heads, 75 % give at least 99 % of the pairs the same answer",
         "1.0 % of the 1,200 by Flash (held-out sonnets 138 among them)",
-        "With 8 copies of a sonnet among 250 training examples, `micro` writes 8 of its 11 lines word for word",
-        "its chrF is 56 instead of 40.",
+        "Of a sonnet that has 8 copies in training, `micro` writes 8 of 11 lines word for word",
+        "its chrF is 56 instead of 40 (62 copies of 10 sonnets among 250 examples).",
     ):
         assert said in text["takeaways"]
     assert "at 16 copies the loss is" in text["doses"] and "excludes zero" not in text["doses"]
@@ -71,7 +71,10 @@ def test_copies_that_are_worth_nothing_reproduce_nothing(page):
         return dataclasses.replace(record, examples=rows)
 
     text = page(worthless)
-    assert "`micro` writes 0 of its 11 lines word for word and its chrF is 40 instead of 40." in text["takeaways"]
+    assert (
+        "`micro` writes 0 of 11 lines word for word, and its chrF is 40 instead of 40 (62 copies of 10 sonnets"
+        in text["takeaways"]
+    )
     assert "no interval of the change in chrF excludes zero" in text["doses"]
 
 

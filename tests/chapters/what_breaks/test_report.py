@@ -43,6 +43,12 @@ def test_the_same_copies_of_more_sonnets_leave_the_others_alone(contaminated):
     assert table["loss of the others minus none"].iloc[-1] == "–"
 
 
+def test_sonnets_without_a_copy_are_compared_with_runs_without_any(contaminated):
+    assert contamination.without_copy(contaminated, "nano").mean == pytest.approx(0)
+    assert contamination.without_copy(contaminated, "micro") is None  # which has no such run
+    assert contamination.copies_in_all(contaminated.ladders["nano"]) == (62, 10)
+
+
 def test_copies_are_detected_from_where_every_larger_number_is_too():
     inside, outside = Interval(-1, -2, 1, 1, 12), Interval(-2, -3, -1, 1, 12)
     assert detected_from({1: outside, 2: inside, 4: outside, 8: outside}) == 4
@@ -140,6 +146,8 @@ def test_the_committed_records_agree_with_the_first_measurement_or_say_why():
         return [record for run in wanted if (record := core_runs.read(run, profile.results_folder()))]
 
     found = {name: registry.plan_of(name).records(profile, 0, sweep) for name in registry.CHAPTERS}
+    control = contamination.without_copy(contamination.contaminated_results(found["what_breaks"]), "nano")
+    assert (control.mean, control.low, control.high) == pytest.approx((0.091, 0.038, 0.144), abs=6e-4)
     table = first_measurement.check_table(
         claims.book_of(found, NO_FOLDS), sonnets.score_rows(found["baseline"]), found["what_breaks"]
     )
