@@ -252,7 +252,7 @@ in_files = (
 )
 in_flash = contamination.copies_in_file(book.synthetic)
 reproduced = ""
-if in_flash and contaminated.bases:
+if in_flash and contaminated.ladders:
     base, students = next(iter(contaminated.ladders.items()))
     verbatim, chrf = (contamination.levels(students, measure) for measure in ("verbatim", "chrf"))
     copies = min(verbatim, key=lambda number: abs(number - np.mean(list(in_flash.values()))))
@@ -462,7 +462,7 @@ if students:
         f"{len(students)} runs the dev sonnets swap places, so that each is compared with itself; intervals are over "
         f"sonnets. {run.samples} samples per prompt."
     )
-    beside = {base: contamination.without_copy(contaminated, base) for base in contaminated.bases}
+    beside = {base: contamination.without_copy(contaminated, base) for base in contaminated.ladders}
     clean = " and ".join(f"{cell(gap, 3, '+')} on `{base}`" for base, gap in beside.items() if gap)
     total, of_all = contamination.copies_in_all(students)
     how += (

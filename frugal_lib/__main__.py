@@ -137,7 +137,7 @@ def benchmark(
         raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_CHAPTER)}.")
     loaded = load_profile(profile)
     found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
-    for record in found if isinstance(found, list) else [found]:
+    for record in found:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
         typer.echo(BY_CHAPTER[chapter].summary(record))

@@ -27,4 +27,4 @@ def measured(profile: Profile, run: Run, folder: Path, device: str) -> Record:
     if found := runs.read(run, folder):
         return found
     made = BY_CHAPTER[run.chapter].measure(profile, folder, device)
-    return next(record for record in (made if isinstance(made, list) else [made]) if record.run == run)
+    return next(record for record in made if record.run == run)

@@ -18,6 +18,7 @@ pooch.get_logger().setLevel("WARNING")
 
 REPOSITORY = "https://raw.githubusercontent.com/ehersch/cs224n_gpt"
 COMMIT = "ac3bc649ea84335fcbfd1fe948618ad32a6e33ac"
+PRO_COMMIT = "83188d73c64ad55a9dc2b04f3825574e2cff4ec8"  # had the files of Pro, which were removed later
 # SHA-256 by name: of the paper's repository, and of what only `FRUGAL_DATA_DIR` has.
 PINNED: dict[str, str] = json.loads((Path(__file__).parents[1] / "assets" / "pinned.json").read_text(encoding="utf-8"))
 

@@ -83,12 +83,6 @@ def keep_memory() -> None:
             mallopt(option, value)
 
 
-def release_memory() -> None:
-    """Give what glibc keeps back to the system, so that the next peak is not that of what went before."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 @lru_cache
 def commit() -> str:
     """The commit of the project this process runs, `+` behind it where the library was edited since."""
@@ -140,7 +134,8 @@ def device_name(device: str) -> str:
 def reset_peak_memory(device: str) -> None:
     """Start a new peak, so that a later run in the same process does not report an earlier one's."""
     gc.collect()
-    release_memory()
+    with suppress(AttributeError, OSError, TypeError):  # glibc gives back what it keeps of what went before
+        ctypes.CDLL(None).malloc_trim(0)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     elif os.access("/proc/self/clear_refs", os.W_OK):

@@ -9,11 +9,8 @@ from frugal_lib.core.runs import Record, Run
 
 FOLDED = "sonnets-cv"  # the task of a run that is part of a cross-validation over all sonnets
 SELECTION_METRIC: dict[str, Callable[[dict[str, float]], float]] = {
-    "sonnets": lambda metrics: metrics["dev_nll"],
-    FOLDED: lambda metrics: metrics["dev_nll"],
-    "sst": lambda metrics: -metrics["dev_accuracy"],
-    "cfimdb": lambda metrics: -metrics["dev_accuracy"],
-    "quora": lambda metrics: -metrics["dev_accuracy"],
+    **dict.fromkeys(("sonnets", FOLDED), lambda metrics: metrics["dev_nll"]),
+    **dict.fromkeys(("sst", "cfimdb", "quora"), lambda metrics: -metrics["dev_accuracy"]),
 }
 
 

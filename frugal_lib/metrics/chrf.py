@@ -56,14 +56,9 @@ def of_counts(counts: Sequence[Sequence[int]]) -> float:
 
 
 def chrf_of_each(texts: Sequence[str], references: Sequence[str]) -> tuple[list[float], list[float]]:
-    """What `sentence_chrf` gives for each text, and what `chrf_by_text` gives for all."""
+    """What `sentence_chrf` gives for each text, and corpus chrF by text: values whose mean is the corpus score."""
     counts = ngram_counts(texts, references)
     return [of_counts([one]) for one in counts], pseudo_values(counts)
-
-
-def chrf_by_text(texts: Sequence[str], references: Sequence[str]) -> list[float]:
-    """Corpus chrF by text: values whose mean is the corpus score, see `pseudo_values`."""
-    return pseudo_values(ngram_counts(texts, references))
 
 
 def pseudo_values(counts: Sequence[Sequence[int]]) -> list[float]:

@@ -14,12 +14,6 @@ SCHEME = "ABABCDCDEFEFGG"
 ENDINGS = (("'d", " D"), ("'st", " S T"), ("est", " AH0 S T"), ("eth", " AH0 TH"), ("'s", " Z"))
 
 
-@cache
-def rhyming_parts(word: str) -> frozenset[str]:
-    """What the CMU Pronouncing Dictionary lets `word` rhyme on, one entry per pronunciation."""
-    return frozenset(map(pronouncing.rhyming_part, pronouncing.phones_for_word(word)))
-
-
 def last_word(line: str) -> str:
     """The last word of a line in lower case, without punctuation; empty where there is none."""
     words = re.findall(r"[a-z']+", line.lower().replace("’", "'"))
@@ -29,7 +23,7 @@ def last_word(line: str) -> str:
 def rhymes(line: str, other: str) -> bool:
     """Whether two lines end in different words that rhyme in the CMU Pronouncing Dictionary."""
     first, second = last_word(line), last_word(other)
-    return first != second and bool(rhyming_parts(first) & rhyming_parts(second))
+    return first != second and bool(sounds(first, False) & sounds(second, False))
 
 
 def form(text: str) -> dict[str, float | int | bool]:
@@ -92,9 +86,9 @@ def pronunciations(word: str) -> tuple[str, ...]:
 
 
 @cache
-def sounds(word: str) -> frozenset[str]:
-    """What a word rhymes on, one entry per pronunciation."""
-    return frozenset(map(pronouncing.rhyming_part, pronunciations(word)))
+def sounds(word: str, endings: bool = True) -> frozenset[str]:
+    """What a word rhymes on, one entry per pronunciation: Early Modern `endings` known, or the dictionary alone."""
+    return frozenset(map(pronouncing.rhyming_part, (pronunciations if endings else pronouncing.phones_for_word)(word)))
 
 
 def sounds_alike(line: str, other: str) -> bool:

@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 from pydantic.dataclasses import dataclass
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from frugal_lib.core import machine
 from frugal_lib.core.files import replacing
 from frugal_lib.core.validated import STRICT, first_problem
-from frugal_lib.data.corpus import Corpus, fingerprint, load_corpus, tokens_folder
+from frugal_lib.data.corpus import fingerprint, load_corpus, tokens_folder
 from frugal_lib.models.muon import Muon
 
 SIZES = {
@@ -243,30 +243,6 @@ def keep(work: Path, model, optimizers, state: dict) -> None:
     (work / "curve.json").write_text(json.dumps(state["curve"]))
 
 
-def ship(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path, facts: dict) -> None:
-    """Write weights (half precision), config, tokenizer and how they came to be into `out`."""
-    model.half().save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
-
-
-def training_facts(recipe: Recipe, model: GPT2LMHeadModel, corpus: Corpus, state: dict) -> dict:
-    """What is written beside the weights: recipe, corpus, machine, seconds and loss curve."""
-    return {
-        "recipe": asdict(recipe),
-        "parameters": model.num_parameters(),
-        "corpus": corpus.facts,
-        "machine": {
-            "processor": machine.processor(),
-            "threads": state["threads"],
-            "torch": torch.__version__,
-            "commit": machine.commit(),
-        },
-        "seconds": state["seconds"],
-        "curve": state["curve"],
-    }
-
-
 def pretrain(folder: Path, work: Path, out: Path, recipe: Recipe, compiled: bool = True) -> dict:
     """The whole way from a folder of text to shipped weights; returns the facts written beside them.
 
@@ -277,6 +253,16 @@ def pretrain(folder: Path, work: Path, out: Path, recipe: Recipe, compiled: bool
     run_folder.mkdir(parents=True, exist_ok=True)
     model = new_model(recipe, corpus.tokenizer.eos_token_id)
     state = train(model, corpus.train, corpus.valid, recipe, run_folder, compiled=compiled)
-    facts = training_facts(recipe, model, corpus, state)
-    ship(model, corpus.tokenizer, out, facts)
+    where = {"processor": machine.processor(), "threads": state["threads"]}
+    facts = {
+        "recipe": asdict(recipe),
+        "parameters": model.num_parameters(),
+        "corpus": corpus.facts,
+        "machine": where | {"torch": torch.__version__, "commit": machine.commit()},
+        "seconds": state["seconds"],
+        "curve": state["curve"],
+    }
+    model.half().save_pretrained(out)
+    corpus.tokenizer.save_pretrained(out)
+    (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
     return facts

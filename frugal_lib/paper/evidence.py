@@ -101,22 +101,18 @@ def accuracies_sum() -> float:
     return sum(published.value("figure5_zero_shot", "value", bar=bar) for bar in bars)
 
 
-def scores(rows: Sequence[dict], split: str = "dev") -> dict[str, dict[int, float]]:
-    """chrF of every released sonnet of a split: by model, then by the sonnet's number."""
+def scores(rows: Sequence[dict], split: str = "dev", column: str = "chrf") -> dict[str, dict[int, float]]:
+    """A score of every released sonnet of a split: by model, then by the sonnet's number."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
-        if "chrf" in row and row["split"] == split:
-            found.setdefault(row["model"], {})[row["id"]] = row["chrf"]
+        if column in row and row["split"] == split:
+            found.setdefault(row["model"], {})[row["id"]] = row[column]
     return found
 
 
 def corpus_scores(rows: Sequence[dict], split: str = "dev") -> dict[str, float]:
     """Corpus chrF of each model's released sonnets of a split: the mean of their shares."""
-    shares: dict[str, list[float]] = {}
-    for row in rows:
-        if "corpus_chrf" in row and row["split"] == split:
-            shares.setdefault(row["model"], []).append(row["corpus_chrf"])
-    return {model: mean(values) for model, values in shares.items()}
+    return {model: mean(shares.values()) for model, shares in scores(rows, split, "corpus_chrf").items()}
 
 
 @dataclass(frozen=True)
@@ -164,18 +160,13 @@ def rescored(rows: Sequence[dict]) -> dict[tuple[str, str], list[float]]:
 Columns = Mapping[str, np.ndarray]  # an audit's columns: a value for each of a teacher's sonnets
 
 
-def whole(c: Columns) -> np.ndarray:
-    """Every sonnet."""
-    return np.ones(len(c["lines"]), bool)
-
-
 def not_copied(c: Columns, most: int = 9) -> np.ndarray:
     """Sonnets with at most so many lines of Shakespeare word for word: by default no copies."""
     return sum(c[f"verbatim_{split}"] for split in ("train", "dev", "test")) <= most
 
 
 SELECTIONS = {
-    "all": whole,
+    "all": lambda c: np.ones(len(c["lines"]), bool),
     "without copies": not_copied,
     "without any line of Shakespeare": lambda c: not_copied(c, 0),
     "without repeats": lambda c: c["first"] == np.arange(len(c["first"])),

@@ -17,8 +17,6 @@ from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import labelled
 from frugal_lib.paper import released
 
-PRO_COMMIT = "83188d73c64ad55a9dc2b04f3825574e2cff4ec8"  # Pro's sonnets were removed later
-
 
 @dataclass(frozen=True)
 class File:
@@ -39,7 +37,7 @@ SONNETS = (  # of dev, by the model that wrote them; the number is that of synth
     File("qaft int4", "predictions/qat4/generated_sonnets_dev.txt"),
     File("flash-lite 100", "predictions/synthetic_subset_sweep/generated_sonnets_dev_100.txt"),
     File("flash-lite 500", "predictions/synthetic_subset_sweep/generated_sonnets_dev_500.txt"),
-    File("pro", "predictions/synthetic_subset_sweep/generated_sonnets_dev_1200.txt", PRO_COMMIT),
+    File("pro", "predictions/synthetic_subset_sweep/generated_sonnets_dev_1200.txt", fetch.PRO_COMMIT),
 )
 FORMATS = (  # reports on one checkpoint in several formats, by the teacher of the checkpoint
     File("flash", "predictions/quantization/sft_gemini_flash_quant_report_dev_chrf.csv"),

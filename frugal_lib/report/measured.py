@@ -1,4 +1,4 @@
-"""Speeds as they were measured: the records that a chapter shows."""
+"""How a speed is measured, and the records of that which a chapter shows."""
 
 from __future__ import annotations
 
@@ -44,20 +44,30 @@ class Measured:
         return bool(self.records) and self.profile != self.asked
 
 
-def recorded(chapter: str, runs_of: Callable[[Profile], Sequence[Run]], profile: Profile, results: Path) -> Measured:
-    """Speed as it was measured: the records in `results`, else the published ones; nothing is measured here.
+@dataclass(frozen=True)
+class Benchmark:
+    """How a chapter measures a speed: its runs, of which the first is enough where `one`, and what computes each."""
 
-    A chapter is built while others are: it would show how busy the machine was, and leave that behind as a record.
-    """
-    published = load_profile(PUBLISHED)
-    for wanted, folder in ((profile, Path(results)), (published, published.results_folder())):
-        if found := [record for run in runs_of(wanted) if (record := runs.read(run, folder))]:
-            return Measured(found, folder, wanted.name, profile.name, chapter)
-    return Measured([], Path(results), profile.name, profile.name, chapter)
+    chapter: str
+    runs: Callable[[Profile], Sequence[Run]]
+    compute: Callable[[Profile, Run], Callable[[Run, str], Result]]
+    one: bool = False
 
+    def measure(self, profile: Profile, results: Path, device: str = "auto") -> list[Record]:
+        """The records of the measurements, made and written now, in place of earlier ones."""
+        made = []
+        for run in self.runs(profile)[: 1 if self.one else None]:
+            made.append(runs.execute(run, self.compute(profile, run), device))
+            runs.write(made[-1], results)
+        return made
 
-def measured(run: Run, compute: Callable[[Run, str], Result], results: Path, device: str) -> Record:
-    """The record of a measurement, made and written now, in place of an earlier one."""
-    record = runs.execute(run, compute, device)
-    runs.write(record, results)
-    return record
+    def shown(self, profile: Profile, results: Path) -> Measured:
+        """Speed as it was measured: the records in `results`, else the published ones; nothing is measured here.
+
+        A chapter is built while others are: it would show how busy the machine was, and leave that behind as a record.
+        """
+        published = load_profile(PUBLISHED)
+        for wanted, folder in ((profile, Path(results)), (published, published.results_folder())):
+            if found := [record for run in self.runs(wanted) if (record := runs.read(run, folder))]:
+                return Measured(found[: 1 if self.one else None], folder, wanted.name, profile.name, self.chapter)
+        return Measured([], Path(results), profile.name, profile.name, self.chapter)

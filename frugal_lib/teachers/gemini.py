@@ -193,12 +193,7 @@ class Gemini:
         return have
 
     def _request(self, number: int) -> int:
-        """Ask and record, in a thread of the pool; how many new sonnets came."""
-        line = self._ask(number)
-        return self.answers.record(line) if line else 0
-
-    def _ask(self, number: int) -> dict | None:
-        """The log's line for one request, tried as often as the settings say; None where all is to stop."""
+        """Ask, as often as the settings say, and record, in a thread of the pool; how many new sonnets came."""
         started = time.monotonic()
         try:
             outcome = self._retrying()(self._generate, number)
@@ -208,9 +203,10 @@ class Gemini:
             if not transient(error):
                 self._refusal = self._problem
         if "error" in outcome and (self._refusal or self._stop.is_set()):
-            return None
+            return 0  # all is to stop
         now, seconds = datetime.now(UTC).isoformat(timespec="seconds"), round(time.monotonic() - started, 3)
-        return {"request": number} | self._identity(number) | outcome | {"seconds": seconds, "time": now}
+        line = {"request": number} | self._identity(number) | outcome | {"seconds": seconds, "time": now}
+        return self.answers.record(line)
 
     def _retrying(self) -> tenacity.Retrying:
         """Exponential back-off with jitter, which ends when all is to stop."""

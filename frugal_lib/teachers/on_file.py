@@ -13,7 +13,6 @@ from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError
 from frugal_lib.data.sonnets import clean
 
-PRO_COMMIT = "83188d73c64ad55a9dc2b04f3825574e2cff4ec8"  # the file was removed later
 HUMAN_FOLDER = "sonnets_other"
 RHYMED = 7  # of a poem's fourteen lines so many rhyme with another; what has fewer may be no sonnet
 
@@ -40,7 +39,7 @@ def numbered(text: str) -> list[str]:
 SOURCES = {
     "flash-lite": Source(fetch.pinned("data/synthetic_data/sonnets_flash_lite.json"), json.loads),
     "flash": Source(fetch.pinned("data/synthetic_data/sonnets_flash.json"), json.loads),
-    "pro": Source(fetch.pinned("synthetic_data/synthetic_sonnets_pro_full.txt"), numbered, PRO_COMMIT),
+    "pro": Source(fetch.pinned("synthetic_data/synthetic_sonnets_pro_full.txt"), numbered, fetch.PRO_COMMIT),
     "human": Source(
         fetch.pinned(*(f"{name}_sonnets.json" for name in ("deepspeare", "gutenberg_poetry", "rhymedata"))),
         poems_with_rhyme,

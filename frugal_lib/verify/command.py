@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,18 +51,13 @@ def check(profile: Profile, folder: Path) -> Findings:
         found.untried["commits (this checkout has not the whole history)"] += len(records)
     else:
         found.problems += files.check_commits(records, commits)
-    for name, (wrong, undetermined, untried) in numbers(records):
+    jobs = (delayed(examples.problems)(record) for record in records.values())  # as many at once as there are cores
+    told = Parallel(n_jobs=os.cpu_count() or 1, backend="multiprocessing")(jobs)
+    for name, (wrong, undetermined, untried) in zip(records, told, strict=True):
         found.problems += [Problem(name, what) for what in wrong]
         found.undetermined.update(undetermined)
         found.untried.update(untried)
     return found
-
-
-def numbers(records: Mapping[str, Record]) -> Iterator[tuple[str, tuple[list[str], set[str], list[str]]]]:
-    """`examples.problems` of every record, as many at once as there are cores."""
-    jobs = (delayed(examples.problems)(record) for record in records.values())
-    found = Parallel(n_jobs=os.cpu_count() or 1, backend="multiprocessing")(jobs)
-    return zip(records, found, strict=True)
 
 
 def recompute(

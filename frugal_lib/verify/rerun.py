@@ -88,18 +88,12 @@ class Outcome:
         return self.verdict.startswith("DIFFERS")
 
 
-def again(record: Record, folder: Path, device: str) -> Record:
-    """The run of a record, computed by the code of now; one that lies in `folder` already is taken from there."""
-    found, _ = runs.run_and_write(record.run, registry.compute, folder, device, retry=True)
-    return found
-
-
 def first_possible(name: str, group: Sequence[Record], folder: Path, device: str) -> Outcome:
-    """The cheapest record of a kind whose data this machine has, computed again."""
+    """The cheapest record of a kind whose data this machine has, computed again, or taken from `folder`."""
     reason = ""
     for record in group:
         try:
-            now = again(record, folder, device)
+            now, _ = runs.run_and_write(record.run, registry.compute, folder, device, retry=True)
         except DataError as error:
             reason = reason or str(error)
             continue

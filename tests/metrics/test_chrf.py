@@ -17,7 +17,7 @@ def test_chrf_of_equal_and_of_disjoint_texts():
 def test_shares_of_corpus_chrf_have_it_as_their_mean(sonnets):
     texts = [s.given for s in sonnets.dev]
     references = [s.text for s in sonnets.dev]
-    shares = chrf.chrf_by_text(texts, references)
+    shares = chrf.chrf_of_each(texts, references)[1]
     assert sum(shares) / len(shares) == pytest.approx(chrf.chrf(texts, references))
     sentences = [chrf.sentence_chrf(t, r) for t, r in zip(texts, references, strict=True)]
     assert max(abs(a - b) for a, b in zip(shares, sentences, strict=True)) < 5  # close to the sentence scores
@@ -29,8 +29,8 @@ def test_shares_are_those_of_scoring_every_corpus_anew_to_the_last_bit(sonnets):
     n = len(texts)
     rest = [chrf.chrf(texts[:i] + texts[i + 1 :], references[:i] + references[i + 1 :]) for i in range(n)]
     whole, mean_rest = chrf.chrf(texts, references), sum(rest) / n
-    assert chrf.chrf_by_text(texts, references) == [whole + (n - 1) * (mean_rest - without) for without in rest]
-    assert chrf.chrf_by_text(texts[:1], references[:1]) == [chrf.chrf(texts[:1], references[:1])]
+    assert chrf.chrf_of_each(texts, references)[1] == [whole + (n - 1) * (mean_rest - without) for without in rest]
+    assert chrf.chrf_of_each(texts[:1], references[:1])[1] == [chrf.chrf(texts[:1], references[:1])]
 
 
 def command(*words):

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
@@ -101,7 +101,7 @@ def test_the_shipped_model_is_a_plain_gpt2_in_half_precision(corpus, tmp_path):
     assert facts["parameters"] == model.num_parameters()
     assert facts["corpus"]["works"] + facts["corpus"]["held_out_works"] == 40
     assert facts["corpus"]["held_out_works"] > 0
-    tokenizer = pretrain.PreTrainedTokenizerFast.from_pretrained(tmp_path / "out")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "out")
     assert tokenizer.decode(tokenizer.encode("word3 and 7\nnext line")) == "word3 and 7\nnext line"
 
 

@@ -96,4 +96,4 @@ def test_pro_comes_from_the_commit_that_had_it(monkeypatch, tmp_path):
     for name in ("pro", "flash"):
         with pytest.raises(DataError):
             on_file.path_of(name, next(iter(on_file.SOURCES[name].files)))
-    assert on_file.PRO_COMMIT in asked[0] and fetch.COMMIT in asked[1]
+    assert fetch.PRO_COMMIT in asked[0] and fetch.COMMIT in asked[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from frugal_lib.chapters import common
 from frugal_lib.core.runs import Record, Result, Run
@@ -12,7 +11,7 @@ from frugal_lib.data import sonnets
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import bases, train
 from frugal_lib.profiles import Profile
-from frugal_lib.report.measured import Measured, measured, recorded
+from frugal_lib.report.measured import Benchmark
 
 EPOCHS = 3
 
@@ -60,15 +59,10 @@ def compute(run: Run, device: str) -> Result:
     })  # fmt: skip
 
 
-def measure(profile: Profile, results: Path, device: str = "auto") -> Record:
-    """Measure chapter 1's benchmark."""
-    return measured(speed_run(profile), compute, results, device)
-
-
-def shown(profile: Profile, results: Path) -> Measured:
-    """What chapter 1 shows: one record, of two the one that this machine would make."""
-    found = recorded("baseline", lambda profile: [speed_run(profile), *speed_runs(profile)], profile, results)
-    return replace(found, records=found.records[:1])
+BENCHMARK = Benchmark(
+    "baseline", lambda profile: [speed_run(profile), *speed_runs(profile)], lambda profile, run: compute, one=True
+)
+measure, shown = BENCHMARK.measure, BENCHMARK.shown
 
 
 def summary(record: Record) -> str:

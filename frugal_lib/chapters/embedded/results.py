@@ -16,14 +16,8 @@ from frugal_lib.models.generate import complete, stream_seed
 from frugal_lib.report.cells import NONE, cell, framed
 from frugal_lib.report.spot_check import then_and_now
 
-SCORER_NAMES = {
-    "micro": "micro",
-    "nano": "nano",
-    "kn5": "Kneser-Ney, order 5",
-    "kn4": "Kneser-Ney, order 4",
-    "kn3": "Kneser-Ney, order 3",
-    "xz": "xz -9e, each work alone",
-}
+SCORER_NAMES = {"micro": "micro", "nano": "nano"}
+SCORER_NAMES |= {f"kn{n}": f"Kneser-Ney, order {n}" for n in (5, 4, 3)} | {"xz": "xz -9e, each work alone"}
 
 
 def training(base: str) -> dict:

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from frugal_lib.chapters.lora.paper_sweep import LEARNED, correlation, learned, loss_and_chrf, scores_of
-from frugal_lib.chapters.lora.results import LoraResults, gain, last
-from frugal_lib.chapters.lora.steps import MEMORY, WANTED, factors, step_name
+from frugal_lib.chapters.lora.results import LoraResults, gain, last, method_name
+from frugal_lib.chapters.lora.steps import MEMORY, WANTED, factors
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import best_quantile, expected_best
 from frugal_lib.paper import published
@@ -172,7 +172,7 @@ def draw_memory(axes: Axes, record: Record) -> None:
         sizes = [row[key] / 1e6 for row in rows]
         axes.barh(range(len(rows)), sizes, left=left, color=colour, label=name, height=0.7)
         left = [a + b for a, b in zip(left, sizes, strict=True)]
-    axes.set_yticks(range(len(rows)), [step_name(row) for row in rows])
+    axes.set_yticks(range(len(rows)), [method_name(row["rank"], row["modules"]) for row in rows])
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"memory of a step on {record.run.base}, MB")
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=4, fontsize=8, columnspacing=0.8, handlelength=1)

@@ -24,6 +24,12 @@ from frugal_lib.report.measures import completion_scores, paired
 TOLERANCE = 0.1  # nats: within it of its lowest dev loss, the paper's own early stopping saw no change
 
 
+def method_name(rank: int, modules: str = adapt.ALL) -> str:
+    """A way of fine-tuning in words; rank 0 is full fine-tuning."""
+    where = ", attention only" if modules == adapt.ATTENTION else ""
+    return f"LoRA, rank {rank}{where}" if rank else "full fine-tuning"
+
+
 @dataclass(frozen=True)
 class LoraArm(Arm):
     """A base and a way of fine-tuning it. `rank` is 0 for full fine-tuning.
@@ -39,7 +45,7 @@ class LoraArm(Arm):
 
     @property
     def name(self) -> str:
-        return f"LoRA, rank {self.rank}" if self.rank else "full fine-tuning"
+        return method_name(self.rank)
 
     @property
     def rate(self) -> float:

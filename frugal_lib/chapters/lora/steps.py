@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import adapt, bases
 from frugal_lib.profiles import Profile
-from frugal_lib.report import measured as measured_speeds
+from frugal_lib.report.measured import Benchmark
 
 WARM_UP, TIMED = 2, 4
 WANTED = 1.2  # times as fast as a full step: what is asked of a LoRA step
@@ -130,16 +130,15 @@ def operations(step: Step) -> int:
     return counter.get_total_flops()
 
 
-def measured(run: Run, device: str) -> dict[str, Any]:
-    """One method in one round: seconds of its steps and how much memory they took, the model included."""
+def measured(run: Run, device: str) -> tuple[Step, list[float], float]:
+    """One method in one round: its step, seconds of each, and how many MB they took, the model included."""
     machine.reset_peak_memory(device)
     before = machine.memory_now_mb(device)
     step = prepare(run, device)
     for _ in range(WARM_UP):
         step.run()
     seconds = [timing.seconds_of(step.run, device) for _ in range(TIMED)]
-    peak = machine.peak_memory_mb(device) - before
-    return {"step": step, "seconds": seconds, "peak_mb": peak}
+    return step, seconds, machine.peak_memory_mb(device) - before
 
 
 def methods(run: Run, ranks: Sequence[int], alpha: float) -> list[Run]:
@@ -149,31 +148,32 @@ def methods(run: Run, ranks: Sequence[int], alpha: float) -> list[Run]:
     return [replace(run, method="full"), *adapters, replace(middle, modules=adapt.ATTENTION)]
 
 
-def compute_for(ranks: Sequence[int], alpha: float, rounds: int) -> Callable[[Run, str], Result]:
-    """What measures a `steps` run: an example a method, measured in turns so that a slow minute hits all alike."""
+def compute(run: Run, device: str, ranks: Sequence[int], alpha: float, rounds: int) -> Result:
+    """A `steps` run: an example a method, measured in turns so that a slow minute hits all alike."""
+    chosen = methods(run, ranks, alpha)
+    seconds: dict[Run, list[float]] = {method: [] for method in chosen}
+    facts: dict[Run, dict[str, Any]] = {}
+    for turn in range(rounds):
+        for method in chosen if turn % 2 == 0 else reversed(chosen):
+            step, found, peak = measured(method, device)
+            seconds[method] += found
+            if method not in facts:
+                about = {"peak_mb": peak, "operations": operations(step), "profile": profiled(step)}
+                facts[method] = about | memory(step)
+    tokens = int(prepare(chosen[0], device).batch["attention_mask"].sum())
+    rows = [
+        {"method": m.method, "rank": m.rank, "modules": m.modules, "seconds": statistics.median(seconds[m])}
+        | {"trials": seconds[m]}
+        | facts[m]
+        for m in chosen
+    ]
+    return Result({"tokens": tokens, "gemm_gflops": timing.gemm_rate(device)}, rows)
 
-    def compute(run: Run, device: str) -> Result:
-        chosen = methods(run, ranks, alpha)
-        seconds: dict[Run, list[float]] = {method: [] for method in chosen}
-        facts: dict[Run, dict[str, Any]] = {}
-        for turn in range(rounds):
-            for method in chosen if turn % 2 == 0 else reversed(chosen):
-                found = measured(method, device)
-                seconds[method] += found["seconds"]
-                if method not in facts:
-                    step = found["step"]
-                    about = {"peak_mb": found["peak_mb"], "operations": operations(step), "profile": profiled(step)}
-                    facts[method] = about | memory(step)
-        tokens = int(prepare(chosen[0], device).batch["attention_mask"].sum())
-        rows = [
-            {"method": m.method, "rank": m.rank, "modules": m.modules, "seconds": statistics.median(seconds[m])}
-            | {"trials": seconds[m]}
-            | facts[m]
-            for m in chosen
-        ]
-        return Result({"tokens": tokens, "gemm_gflops": timing.gemm_rate(device)}, rows)
 
-    return compute
+def computing(profile: Profile, run: Run) -> Callable[[Run, str], Result]:
+    """`compute` with the ranks and rounds of a profile."""
+    grid = profile.lora.bases[run.base]
+    return partial(compute, ranks=grid.ranks, alpha=grid.alpha, rounds=profile.lora.step_rounds)
 
 
 def step_runs(profile: Profile) -> list[Run]:
@@ -186,25 +186,8 @@ def step_runs(profile: Profile) -> list[Run]:
     return runs
 
 
-def measure(profile: Profile, results: Path, device: str = "auto") -> list[Record]:
-    """Measure what a step costs: a record a base."""
-    records = []
-    for run in step_runs(profile):
-        grid = profile.lora.bases[run.base]
-        compute = compute_for(grid.ranks, grid.alpha, profile.lora.step_rounds)
-        records.append(measured_speeds.measured(run, compute, results, device))
-    return records
-
-
-def shown(profile: Profile, results: Path) -> measured_speeds.Measured:
-    """What chapter 2 shows: a record a base."""
-    return measured_speeds.recorded("lora", step_runs, profile, results)
-
-
-def step_name(row: dict) -> str:
-    """A method in words."""
-    where = ", attention only" if row["modules"] == adapt.ATTENTION else ""
-    return f"LoRA, rank {row['rank']}{where}" if row["rank"] else "full fine-tuning"
+BENCHMARK = Benchmark("lora", step_runs, computing)
+measure, shown = BENCHMARK.measure, BENCHMARK.shown
 
 
 def factor(record: Record, row: dict) -> float:

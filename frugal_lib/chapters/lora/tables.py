@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, overfit
-from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor, step_name
+from frugal_lib.chapters.lora.results import LoraArm, LoraResults, last, method_name, overfit
+from frugal_lib.chapters.lora.steps import MEMORY, PARTS, factor
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.models import adapt
@@ -153,28 +153,20 @@ def module_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
     """Table 6: attention and MLP against attention alone. The paper's, its file's, and ours."""
     paper = published.table("table6_lora_modules").set_index("modules")
     names = {adapt.ALL: "attention + MLP", adapt.ATTENTION: "attention only"}
+    columns = ("where", "modules", "train loss, last epoch", "dev loss, last epoch", "dev chrF", "best dev loss",
+               "test loss")  # fmt: skip
     for modules, name in names.items():
         (run,) = (r for r in found.paper if r.kind == "modules" and r.modules == modules)
         for where, row in (("paper, as printed", paper.loc[name]), ("paper, its file", run)):
-            line = module_line(where, name, row.train_loss, row.dev_loss, f"{row.dev_chrf:.3f}")
-            yield line | {"best dev loss": NONE, "test loss": NONE}
+            scores = (f"{value:.3f}" for value in (row.train_loss, row.dev_loss, row.dev_chrf))
+            yield dict(zip(columns, (where, name, *scores, NONE, NONE), strict=True))
     for base in found.bases:
         for arm in (found.best(base), found.attention(base)):
-            train, dev = (mean_of([last(r) for r in arm.records], name) for name in ("train_loss", "dev_loss"))
-            score = linked(cell(arm.chrf()), arm.records, results)
-            line = module_line(f"{base}, rank {arm.rank}", names[arm.modules], train, dev, score)
-            yield line | {"best dev loss": cell(arm.nats("dev"), 3), "test loss": cell(arm.nats("test"), 3)}
-
-
-def module_line(where: str, modules: str, train: float, dev: float, chrf: object) -> dict[str, object]:
-    """One line of Table 6: losses at the last epoch, in nats per token."""
-    return {
-        "where": where,
-        "modules": modules,
-        "train loss, last epoch": f"{train:.3f}",
-        "dev loss, last epoch": f"{dev:.3f}",
-        "dev chrF": chrf,
-    }
+            end = [last(record) for record in arm.records]
+            losses = (f"{mean_of(end, name):.3f}" for name in ("train_loss", "dev_loss"))
+            scores = linked(cell(arm.chrf()), arm.records, results), cell(arm.nats("dev"), 3), cell(arm.nats("test"), 3)
+            line = (f"{base}, rank {arm.rank}", names[arm.modules], *losses, *scores)
+            yield dict(zip(columns, line, strict=True))
 
 
 @framed
@@ -184,7 +176,7 @@ def step_table(records: Sequence[Record], results: str | Path) -> Iterator[dict]
         for row in record.examples:
             yield {
                 "base": record.run.base,
-                "method": step_name(row),
+                "method": method_name(row["rank"], row["modules"]),
                 "ms a step": linked(f"{1000 * row['seconds']:.0f}", [record], results),
                 "fastest to slowest": f"{1000 * min(row['trials']):.0f} to {1000 * max(row['trials']):.0f}",
                 "times as fast": f"{factor(record, row):.2f}",
@@ -202,10 +194,9 @@ def profile_table(records: Sequence[Record]) -> Iterator[dict]:
         for row in record.examples:
             parts = {part: f"{1000 * row['profile'][part]:.0f}" for part in (*PARTS, "everything else")}
             products = {"number of products": f"{row['profile']['products']:.0f}"}
-            yield {"base": record.run.base, "method": step_name(row)} | parts | products
+            yield {"base": record.run.base, "method": method_name(row["rank"], row["modules"])} | parts | products
 
 
 def arm_name(run: Run) -> str:
     """A way of fine-tuning in words."""
-    where = ", attention only" if run.modules == adapt.ATTENTION else ""
-    return {"base": "not fine-tuned", "full": "full fine-tuning"}.get(run.method, f"LoRA, rank {run.rank}{where}")
+    return "not fine-tuned" if run.method == "base" else method_name(run.rank, run.modules)

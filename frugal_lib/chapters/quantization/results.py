@@ -28,14 +28,8 @@ FORMAT_NAMES = {
     "nf4": "NF4 (bitsandbytes)",
     "int4-torchao": "INT4 (torchao)",
 } | {name: f"INT{kind.bits}, {SCALES[kind.scale]}" for name, kind in FORMATS.items() if kind.by == "ours"}
-PAPER_FORMATS = {
-    "fp64": "FP64",
-    "fp32": "FP32",
-    "bf16": "BF16",
-    "fp8": "FP8",
-    "int8-tensor": "INT8",
-    "int4-tensor": "INT4",
-}
+PAPER_FORMATS = {"fp64": "FP64", "fp32": "FP32", "bf16": "BF16", "fp8": "FP8"}
+PAPER_FORMATS |= {"int8-tensor": "INT8", "int4-tensor": "INT4"}  # one scale per tensor
 METHODS = {"base": "not fine-tuned", "full": "full fine-tuning", "lora": "LoRA", "qaft": "QAFT", "qlora": "QLoRA"}
 
 
@@ -54,9 +48,7 @@ class FormatArm(Arm):
     method: str
     format: str
 
-    @property
-    def name(self) -> str:
-        return name_of(self)
+    name = property(name_of)
 
     @property
     def nominal_bytes(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.models import bases
 from frugal_lib.models import formats as weight_formats
 from frugal_lib.profiles import Profile
-from frugal_lib.report import measured as measured_speeds
+from frugal_lib.report.measured import Benchmark
 
 PROMPTS = (1, 12)
 
@@ -27,9 +27,8 @@ PROMPTS = (1, 12)
 def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: int, device: str) -> float:
     """Seconds to read the prompts and to continue each greedily by exactly so many tokens."""
     asked = {name: values.to(model.device) for name, values in batch.items()}
-    return timing.seconds_of(
-        lambda: model.generate(**asked, do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens), device
-    )
+    settings = {"do_sample": False, "max_new_tokens": tokens, "min_new_tokens": tokens}
+    return timing.seconds_of(lambda: model.generate(**asked, **settings), device)
 
 
 def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float]:
@@ -50,26 +49,28 @@ def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float
     return found
 
 
-def compute_for(formats: Sequence[str], tokens: int, rounds: int) -> Callable[[Run, str], Result]:
-    """What measures a `speed` run: a row for each format, measured in turns so that a slow minute slows them all."""
+def compute(run: Run, device: str, formats: Sequence[str], tokens: int, rounds: int) -> Result:
+    """A `speed` run: a row for each format, measured in turns so that a slow minute slows them all."""
+    trials: dict[str, dict[int, list[float]]] = {name: {count: [] for count in PROMPTS} for name in formats}
+    unsupported: dict[str, str] = {}
+    for turn in range(rounds):
+        for name in formats if turn % 2 == 0 else reversed(formats):
+            try:
+                for count, rate in measured(run, name, tokens, device).items():
+                    trials[name][count].append(rate)
+            except Unsupported as error:
+                unsupported[name] = str(error)
+    rows = [{"format": name, "unsupported": unsupported[name]} for name in unsupported]
+    for name in (name for name in formats if name not in unsupported):
+        medians = {f"prompts_{count}": statistics.median(rates) for count, rates in trials[name].items()}
+        rows.append({"format": name, "trials": {str(k): v for k, v in trials[name].items()}} | medians)
+    return Result({"tokens": tokens, "gemm_gflops": timing.gemm_rate(device)}, rows)
 
-    def compute(run: Run, device: str) -> Result:
-        trials: dict[str, dict[int, list[float]]] = {name: {count: [] for count in PROMPTS} for name in formats}
-        unsupported: dict[str, str] = {}
-        for turn in range(rounds):
-            for name in formats if turn % 2 == 0 else reversed(formats):
-                try:
-                    for count, rate in measured(run, name, tokens, device).items():
-                        trials[name][count].append(rate)
-                except Unsupported as error:
-                    unsupported[name] = str(error)
-        rows = [{"format": name, "unsupported": unsupported[name]} for name in unsupported]
-        for name in (name for name in formats if name not in unsupported):
-            medians = {f"prompts_{count}": statistics.median(rates) for count, rates in trials[name].items()}
-            rows.append({"format": name, "trials": {str(k): v for k, v in trials[name].items()}} | medians)
-        return Result({"tokens": tokens, "gemm_gflops": timing.gemm_rate(device)}, rows)
 
-    return compute
+def computing(profile: Profile, run: Run) -> Callable[[Run, str], Result]:
+    """`compute` with the formats and rounds of a profile."""
+    plan = profile.quantization
+    return partial(compute, formats=["fp32", *plan.formats], tokens=plan.speed_tokens, rounds=plan.speed_rounds)
 
 
 def speed_run(profile: Profile) -> Run:
@@ -78,16 +79,8 @@ def speed_run(profile: Profile) -> Run:
     return replace(common.on_public_domain(start), method="speed", samples=0)
 
 
-def measure(profile: Profile, results: Path, device: str = "auto") -> Record:
-    """Measure generation speed by format."""
-    plan = profile.quantization
-    compute = compute_for(["fp32", *plan.formats], plan.speed_tokens, plan.speed_rounds)
-    return measured_speeds.measured(speed_run(profile), compute, results, device)
-
-
-def shown(profile: Profile, results: Path) -> measured_speeds.Measured:
-    """What chapter 3 shows."""
-    return measured_speeds.recorded("quantization", lambda profile: [speed_run(profile)], profile, results)
+BENCHMARK = Benchmark("quantization", lambda profile: [speed_run(profile)], computing)
+measure, shown = BENCHMARK.measure, BENCHMARK.shown
 
 
 def relative(record: Record) -> tuple[dict[str, float], float]:

@@ -25,12 +25,9 @@ ALIKE = 0.99  # a head that gives this share of the pairs the same answer counts
 def paper_cells(format: str) -> dict[str, object]:
     """What the paper's Figure 2 has of a format."""
     rows = published.table("figure2_quantization").set_index("format")
-    columns = {"paper: MB": "size_mb", "paper: chrF": "ptq_chrf", "paper: chrF, QAFT": "qaft_chrf"}
-    if format not in PAPER_FORMATS:
-        return dict.fromkeys(columns, NONE)
-    row = rows.loc[PAPER_FORMATS[format]]
-    digits = {"size_mb": 1, "ptq_chrf": 2, "qaft_chrf": 2}
-    return {name: NONE if pd.isna(row[c]) else published_link(f"{row[c]:.{digits[c]}f}") for name, c in columns.items()}
+    columns = {"paper: MB": ("size_mb", 1), "paper: chrF": ("ptq_chrf", 2), "paper: chrF, QAFT": ("qaft_chrf", 2)}
+    values = {name: rows[column].get(PAPER_FORMATS.get(format, "")) for name, (column, _) in columns.items()}
+    return {n: NONE if pd.isna(v) else published_link(f"{v:.{columns[n][1]}f}") for n, v in values.items()}
 
 
 @framed
@@ -78,20 +75,15 @@ def speed_table(records: Sequence[Record], results: str | Path) -> Iterator[dict
     rates = {row["format"]: row for record in records for row in record.examples}
     for format in (name for name in FORMATS if name in rates):
         row, printed = rates[format], names.get(format, "")
-        known = printed in paper.index
+        known, trials = printed in paper.index, row.get("trials", {}).get("12")
+        ours = {count: f"{row[f'prompts_{count}']:,.0f}" for count in (1, 12) if trials}
         yield {
             "format": FORMAT_NAMES[format],
             "paper: MB": published_link(f"{paper.size_mb[printed]:.1f}") if known else NONE,
             "paper: tokens per s": published_link(f"{paper.tokens_per_s[printed]:.1f}") if known else NONE,
-            **{
-                f"ours, {count} prompt{'s' * (count > 1)}": NONE
-                if "unsupported" in row
-                else linked(f"{row[f'prompts_{count}']:,.0f}", records, results)
-                for count in (1, 12)
-            },
-            "slowest to fastest of 12": NONE
-            if "unsupported" in row
-            else "{:,.0f} to {:,.0f}".format(min(row["trials"]["12"]), max(row["trials"]["12"])),
+            "ours, 1 prompt": linked(ours[1], records, results) if trials else NONE,
+            "ours, 12 prompts": linked(ours[12], records, results) if trials else NONE,
+            "slowest to fastest of 12": f"{min(trials):,.0f} to {max(trials):,.0f}" if trials else NONE,
         }
 
 

@@ -136,13 +136,13 @@ def power_table(book: Book) -> Iterator[dict]:
 
 def distinct(records: Sequence[Record], split: str) -> np.ndarray:
     """Share of different words among those of a completion, samples averaged: [seeds, sonnets]."""
-    found = []
-    for record in records:
-        rows = [e for e in record.examples if e["kind"] == "completion" and e["split"] == split and "chrf" in e]
-        words = [row["text"].lower().split() for row in rows]
-        frame = pd.DataFrame({"id": [r["id"] for r in rows], "share": [len(set(w)) / max(1, len(w)) for w in words]})
-        found.append(frame.groupby("id").share.mean().to_numpy())
-    return np.stack(found)
+
+    def share(text: str) -> float:
+        words = text.lower().split()
+        return len(set(words)) / max(1, len(words))
+
+    scored = completion_scores(records[0], split, "chrf").columns
+    return np.stack([completion_scores(r, split, "text")[scored].map(share).mean().to_numpy() for r in records])
 
 
 def scores_of(column: str) -> Callable[[Sequence[Record], str], np.ndarray]:

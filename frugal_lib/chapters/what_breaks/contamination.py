@@ -27,10 +27,6 @@ class Contaminated:
     ladders: dict[str, tuple[Record, ...]]
     fixed: dict[str, tuple[Record, ...]]
 
-    @property
-    def bases(self) -> list[str]:
-        return list(self.ladders)
-
 
 def contaminated_results(records: Sequence[Record]) -> Contaminated:
     """The contaminated students among the records of chapter 5, on the edition of its floors."""

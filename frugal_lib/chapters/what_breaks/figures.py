@@ -97,7 +97,7 @@ def copies_chart(found: Contaminated, book: SyntheticResults) -> Figure:
             draw_curve(axes, start | values(records, measure), colour, f"ours, {base}")
         copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
         axes.set_ylabel(label)
-    for colour, base in zip(BASE_COLOURS, found.bases, strict=False):
+    for colour, base in zip(BASE_COLOURS, found.ladders, strict=False):
         told = measured_in_file(book, base)
         panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
     if held:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
+from collections.abc import Iterator, Sequence
 
 from frugal_lib.chapters.synthetic.results import STRENGTH, TEACHER_NAMES
 from frugal_lib.chapters.what_breaks.claims import Book
 from frugal_lib.core.runs import Record
 from frugal_lib.paper import confirmed, evidence, published
 from frugal_lib.paper.confirmed import Files, Printed
-from frugal_lib.report.cells import NONE, cell, rate_text
+from frugal_lib.report.cells import NONE, cell, framed, rate_text
 
 Line = tuple[str, str, str]  # what, as printed, in the files
 COPY = 138  # the dev sonnet that the released Flash file holds
@@ -85,10 +83,11 @@ def teacher_lines(files: Files) -> list[Line]:
     return [("perfect sonnets", printed, spoken), ("a rule that gives the printed order", "its own", rule)]
 
 
-def evidence_table(files: Files) -> pd.DataFrame:
+@framed
+def evidence_table(files: Files) -> Iterator[dict]:
     """What the paper prints or leaves out, and what its files say of it."""
-    lines = [*sweep_lines(files), *generation_lines(files), *teacher_lines(files)]
-    return pd.DataFrame(lines, columns=["of GPT-2 Small", "the paper", "its files"]).set_index("of GPT-2 Small")
+    for line in (*sweep_lines(files), *generation_lines(files), *teacher_lines(files)):
+        yield dict(zip(("of GPT-2 Small", "the paper", "its files"), line, strict=True))
 
 
 def printed_numbers(files: Files) -> list[Printed]:
@@ -96,11 +95,10 @@ def printed_numbers(files: Files) -> list[Printed]:
     return confirmed.numbers(files) if set(STRENGTH) <= files.teachers.keys() else []
 
 
-def differing_table(found: Sequence[Printed]) -> pd.DataFrame:
+@framed
+def differing_table(found: Sequence[Printed]) -> Iterator[dict]:
     """The printed numbers for which the files have another."""
-    lines = [
-        {"where": one.place, "what": one.what, "printed": f"{one.value:g}", "in the files": f"{one.in_file:.4g}"}
-        for one in found
-        if one.in_file is not None and not one.confirmed
-    ]
-    return pd.DataFrame(lines).set_index("where") if lines else pd.DataFrame()
+    for one in found:
+        if one.in_file is not None and not one.confirmed:
+            printed, other = f"{one.value:g}", f"{one.in_file:.4g}"
+            yield {"where": one.place, "what": one.what, "printed": printed, "in the files": other}

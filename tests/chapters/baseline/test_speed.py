@@ -74,7 +74,7 @@ def test_a_chapter_shows_the_published_record_where_its_profile_has_none(tmp_pat
 
 def test_a_chapter_shows_the_records_in_its_own_folder_first(tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "compute", lambda run, device: speed.Result({"tokens_per_second": 1.0}))
-    made = speed.measure(load_profile("smoke"), tmp_path, "cpu")
+    (made,) = speed.measure(load_profile("smoke"), tmp_path, "cpu")
     shown = speed.shown(load_profile("smoke"), tmp_path)
     assert shown.records == [made] and shown.folder == tmp_path
     assert not shown.borrowed

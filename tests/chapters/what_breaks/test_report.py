@@ -24,7 +24,7 @@ def contaminated(records):
 
 
 def test_effects_are_those_that_were_put_in(contaminated):
-    assert contaminated.bases == ["micro", "nano"]
+    assert list(contaminated.ladders) == ["micro", "nano"]
     for ladder in contaminated.ladders.values():
         falls, scores, lines = effects(ladder, "nats"), levels(ladder, "chrf"), levels(ladder, "verbatim")
         assert {copies: interval.mean for copies, interval in falls.items()} == pytest.approx(
@@ -64,7 +64,7 @@ def test_the_curve_is_read_between_numbers_of_copies():
 def test_the_released_file_lies_on_the_curve(records, contaminated):
     book = claims.book_of(records, NO_FOLDS).synthetic
     assert copies_in_file(book) and set(copies_in_file(book)) == {138}
-    measured = {base: contamination.measured_in_file(book, base) for base in contaminated.bases}
+    measured = {base: contamination.measured_in_file(book, base) for base in contaminated.ladders}
     assert {number for values in measured.values() for number in values} == {138}
     for ladder in contaminated.ladders.values():
         expected = from_curve(effects(ladder, "nats"), copies_in_file(book)[138])
