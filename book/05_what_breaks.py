@@ -129,7 +129,7 @@ quantization_answer = (
 # %% tags=["hide-input"]
 chrf = published.table("figure3_synthetic").set_index("teacher").n1000
 found = {base: flash_beats_pro(book.synthetic, base, common.CLEAN) for base in book.synthetic.bases}
-leads = ", ".join(f"{verdict.number} per token on `{base}`" for base, verdict in found.items() if verdict)
+leads = ", ".join(f"{verdict.number} per character on `{base}`" for base, verdict in found.items() if verdict)
 scores = book.synthetic.generations.metrics
 teacher_answer = ""
 if {"flash-lite", "flash", "pro"} <= set(book.synthetic.teachers):
@@ -158,7 +158,7 @@ bases = " and ".join(f"`{base}` ({book.parameters(base):.1f} M parameters)" for 
 html.say(
     "claims_count",
     f"{len(evaluated)} claims of the paper, tested on small GPT-2 models of our own, {bases}: of {words.total()} "
-    f"verdicts, {', '.join(f'**{words[word]} {word}**' for word in MARKS)}.",
+    f"verdicts, {', '.join(f'**{words[word]} {word}**' for word in MARKS if words[word])}.",
 )
 everything = {record.run.path: record for part in (*records.values(), *folds.values()) for record in part}
 hours = sum(record.environment["seconds"] for record in everything.values()) / 3600
