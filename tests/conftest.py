@@ -68,7 +68,7 @@ def corpus(tmp_path) -> Path:
 def little(tmp_path) -> Path:
     """A profile of short runs, as a file: every task, on what a package index has."""
     content = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
-    content |= {"edition": "public-domain", "base": "nano"}
+    content |= {"edition": "public-domain", "base": "nano", "folds": None}
     content["sonnets"].update(seeds=3, epochs=1, train_limit=8, held_out_limit=2, samples=1, max_new_tokens=30)
     for task, edition in (("sst", "vader"), ("cfimdb", "vader"), ("quora", "written")):
         content["labelled"][task] |= {"edition": edition, "train_limit": 12, "held_out_limit": 6}
