@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from frugal_lib.data import minimal_pairs
+from frugal_lib.models import bases
 from frugal_lib.models.batches import padded
 
 TASK = "grammar"  # what the pairs are called among the sets of a run
@@ -22,11 +23,12 @@ BATCH = 16  # sentences at once, of like length
 
 @torch.no_grad()
 def log_probabilities(model: nn.Module, tokenizer, sentences: Sequence[str]) -> list[float]:
-    """The summed log-probability of each sentence in nats, read behind the end-of-text token that texts begin with.
+    """The summed log-probability of each sentence in nats, read behind what texts begin with (`bases.beginning`).
 
     That a sentence ends there is not scored: in training the token closes a whole work, and says nothing of grammar.
     """
-    rows = [[tokenizer.eos_token_id, *tokenizer.encode(text, add_special_tokens=False)] for text in sentences]
+    start = bases.beginning(tokenizer)
+    rows = [[*start, *bases.inside_text(tokenizer, text)] for text in sentences]
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = [0.0] * len(rows)
     for start in range(0, len(order), BATCH):

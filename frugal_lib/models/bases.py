@@ -84,13 +84,14 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def between_texts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of a text as training has it: closed by the end-of-text token, which stands before it too.
+def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """What stands before a text in training: the token its tokenizer puts there, else the end of the text before."""
+    return tokenizer.encode("") or [tokenizer.eos_token_id]
 
-    Where the tokenizer puts a token of its own before a text, that is its beginning.
-    """
-    start = [] if tokenizer.encode("") else [tokenizer.eos_token_id]
-    return [*start, *tokenizer.encode(text), tokenizer.eos_token_id]
+
+def between_texts(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text as training has it, from its `beginning` to the end-of-text token."""
+    return [*beginning(tokenizer), *inside_text(tokenizer, text), tokenizer.eos_token_id]
 
 
 def inside_text(tokenizer: PreTrainedTokenizerBase, words: str) -> list[int]:
