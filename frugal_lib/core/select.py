@@ -19,9 +19,6 @@ def selection_loss(record: Record) -> float:
     return SELECTION_METRIC[record.run.task](record.metrics)
 
 
-badness = selection_loss  # as the plans call it
-
-
 def main_records(records: Sequence[Record], task: str, method: str) -> list[Record]:
     """Finished records of a method, on the edition that most of the task's runs are on."""
     editions = [record.run.edition for record in records if record.run.task == task]

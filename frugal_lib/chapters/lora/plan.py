@@ -63,7 +63,7 @@ def arm(run: Run) -> tuple:
 def best_adapter(records: Sequence[Record], base: str) -> Record | None:
     """The rank, rate and batch size of the lowest dev loss on attention and MLP, at the grid's alpha."""
     found = [r for r in records if r.run.base == base and r.run.method == "lora" and r.status == "ok"]
-    return min(found, key=select.badness, default=None)
+    return min(found, key=select.selection_loss, default=None)
 
 
 def follow_ups(profile: Profile, records: Sequence[Record]) -> list[Run]:
@@ -82,7 +82,7 @@ def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
     for (base, *_, alpha, _), found in by_arm(records).items():
         grid = profile.lora.bases[base]
         if alpha in (0, grid.alpha):  # Table 5 has one seed, as in the paper
-            best = min(found, key=select.badness).run
+            best = min(found, key=select.selection_loss).run
             runs += [replace(best, seed=best.seed + i) for i in range(1, grid.seeds)]
     return runs
 

@@ -70,7 +70,7 @@ def by_arm(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]
 def repeats(profile: Profile, records: Sequence[Record]) -> list[Run]:
     """QAFT in each format at the rate that had the lowest dev loss, at the other seeds."""
     tried = [found for (_, method, _), found in by_arm(records).items() if method == "qaft"]
-    best = [min(found, key=select.badness).run for found in tried]
+    best = [min(found, key=select.selection_loss).run for found in tried]
     return [
         replace(run, seed=run.seed + i) for run in best for i in range(1, profile.quantization.bases[run.base].seeds)
     ]
