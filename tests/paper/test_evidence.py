@@ -1,5 +1,7 @@
 """What the paper's files show, from our committed records of them: known numbers."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -175,9 +177,17 @@ def test_a_data_folder_may_be_without_the_reports(monkeypatch, tmp_path):
     assert result.metrics == {"runs": 103, "from_file": 0}
 
 
+def here(files):
+    """Those of some files that this machine has."""
+    return [file for file in files if (fetch.data_dir() / "cs224n_gpt" / file.name).is_file()]
+
+
+@pytest.mark.skipif(not os.environ.get("FRUGAL_DATA_DIR"), reason="needs the paper's files (FRUGAL_DATA_DIR)")
 def test_the_committed_reports_are_what_the_files_say():
-    try:
-        found = reports.rows()
-    except DataError as error:
-        pytest.skip(str(error))
-    assert runs.rounded(found) == kept(reports.reports_run())
+    """As far as the files are there: a data folder may be without some of them."""
+    found = [row for file in here(reports.FORMATS) for row in reports.format_rows(file)]
+    for file in here(reports.SONNETS):
+        rows = released.scored(file.about, "dev", released.paired(file.path(), "dev"))
+        found += [{"kind": "sonnet"} | row for row in rows]
+    known = kept(reports.reports_run())
+    assert len(found) > 40 and all(row in known for row in runs.rounded(found))
