@@ -276,3 +276,13 @@ def test_kinds_are_chosen_by_pattern_and_by_time(kept):
 def test_a_run_that_took_over_a_training_costs_that_training_too():
     record = committed("quantization/sonnets-nano-full-nf4")
     assert rerun.cost(record) > record.metrics["train_seconds"] > record.environment["seconds"]
+
+
+def test_a_record_that_was_read_in_place_of_the_papers_files_was_not_computed_again():
+    then = committed("synthetic/sonnets-released-generations")
+    now = dataclasses.replace(then, metrics=then.metrics | {"from_file": 0})
+    found = rerun.outcome("kind", then, now)
+    assert found.verdict == "not here: the paper's released files, or some of them"
+    assert found.now is None and not found.differs and "not here" in command.table([found])
+    read = dataclasses.replace(then, metrics=then.metrics | {"from_file": 1})
+    assert rerun.outcome("kind", then, read).verdict == "equal"
