@@ -337,14 +337,5 @@ html.say(
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("baseline", records, device)
-if now.status == "ok":
-    agreed = spot_check.agreement(then, now)
-    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
-    said = (
-        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
-        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
-    )
-else:
-    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
-html.say("baseline_spot", said)
+html.say("baseline_spot", spot_check.spot_line(then, now))
 html.table(spot_check.spot_table(then, now))

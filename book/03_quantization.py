@@ -48,7 +48,6 @@ from frugal_lib.chapters import registry
 from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.data.labelled import SOURCES
-from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, folded, generality, html, spot_check, verdict
@@ -304,14 +303,5 @@ html.table(tables.balanced_table(found), "Yes or no, calibrated")
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("quantization", records, device)
-if now.status == "ok":
-    agreed = spot_check.agreement(then, now)
-    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
-    said = (
-        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
-        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
-    )
-else:
-    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
-html.say("quantization_spot", said)
+html.say("quantization_spot", spot_check.spot_line(then, now))
 html.table(spot_check.spot_table(then, now))

@@ -48,7 +48,6 @@ results = ""  # folder of the records; empty: the profile's own
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import results as synthetic
-from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
@@ -322,14 +321,5 @@ html.source_line(folds, folder, command)
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("synthetic", records, device)
-if now.status == "ok":
-    agreed = spot_check.agreement(then, now)
-    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
-    said = (
-        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
-        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
-    )
-else:
-    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
-html.say("synthetic_spot", said)
+html.say("synthetic_spot", spot_check.spot_line(then, now))
 html.table(spot_check.spot_table(then, now))

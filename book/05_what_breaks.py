@@ -66,7 +66,7 @@ from frugal_lib.chapters.what_breaks import (
     paper_files,
 )
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.data.sonnets import EDITIONS, GIVEN_LINES
+from frugal_lib.data.sonnets import GIVEN_LINES
 from frugal_lib.paper import confirmed, published
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
@@ -77,7 +77,7 @@ settings = load_profile(profile)
 folder = settings.results_folder(results)
 names = ("baseline", "lora", "quantization", "synthetic", "what_breaks")
 records = {name: registry.records_of(name, settings, folder, seed, device) for name in names}
-folds = {name: registry.folds_of(name, settings, folder, seed, device) for name in names}
+folds = {name: registry.folds_of(name, settings, folder, seed, device) for name in names[1:4]}
 book, rows = claims.book_of(records, folds), sonnets.score_rows(records["baseline"])
 controls = records["what_breaks"]
 contaminated = contamination.contaminated_results(controls)
@@ -521,14 +521,5 @@ html.table(first_measurement.check_table(book, rows, controls), "Figures measure
 
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("what_breaks", controls, device)
-if now.status == "ok":
-    agreed = spot_check.agreement(then, now)
-    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
-    said = (
-        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
-        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
-    )
-else:
-    said = f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
-html.say("controls_spot", said)
+html.say("controls_spot", spot_check.spot_line(then, now))
 html.table(spot_check.spot_table(then, now))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from frugal_lib.core.runs import Record
+from frugal_lib.data.sonnets import EDITIONS
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,18 @@ def agreement(then: Record, now: Record) -> Agreement:
         max(abs(then.metrics[name] - now.metrics[name]) for name in ("dev_bpc", "test_bpc")),
         tuple(f"{r.environment['device_name']}, torch {r.environment['versions']['torch']}" for r in (then, now)),
         now.environment["seconds"],
+    )
+
+
+def spot_line(then: Record, now: Record) -> str:
+    """What every chapter says of its spot check: a line about records, as the source line is, and no chapter's text."""
+    if now.status != "ok":
+        return f"**The spot check failed**: {now.error.strip().splitlines()[-1]}"
+    agreed = agreement(then, now)
+    texts = "every sampled text is the same" if agreed.same_texts else "sampled texts differ"
+    return (
+        f"Run `{then.run.path}` ({EDITIONS[then.run.edition]}): {texts}, and bits per character differ by at most "
+        f"{agreed.worst:.1e}. Record: {agreed.places[0]}; this build: {agreed.places[1]}, {agreed.seconds:.0f} s."
     )
 
 
