@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from frugal_lib.core import fetch
 from frugal_lib.core.runs import Run
@@ -36,7 +37,7 @@ def on_pairs(run: Run, editions: dict[str, str], pairs: int) -> Run:
 
 def without_checks(run: Run) -> Run:
     """The run on the sonnets alone."""
-    return replace(run, pairs=0, pair_sets="", data_digest=sonnets.digest(run.edition))
+    return replace(run, pairs=0, minimal_pairs=0, pair_sets="", data_digest=sonnets.digest(run.edition))
 
 
 def edition_of(profile: Profile) -> str:
@@ -83,6 +84,20 @@ def full_run(profile: Profile, seed: int, learning_rate: float) -> Run:
     grid = profile.sonnets
     settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience", "dropout")}
     return replace(base_run(profile, seed), method="full", learning_rate=learning_rate, **settings)
+
+
+class Settings(Protocol):
+    """What a grid says of every fine-tuning run on it."""
+
+    batch_size: int
+    epochs: int
+    patience: int
+
+
+def tuned(start: Run, grid: Settings, dropout: float, method: str, rate: float, **more) -> Run:
+    """A fine-tuning run with the settings that all methods of a grid share."""
+    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience")}
+    return replace(start, method=method, learning_rate=rate, dropout=dropout, **settings, **more)
 
 
 def on_public_domain(run: Run) -> Run:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from frugal_lib.chapters.common import tuned
 from frugal_lib.core import fetch, select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.data import folds, minimal_pairs, sonnets, unrelated
 from frugal_lib.metrics import grammar
 from frugal_lib.models import bases
 from frugal_lib.models.adapt import ALL
-from frugal_lib.profiles import FoldGrid, Profile
+from frugal_lib.profiles import Profile
 
 
 def start(profile: Profile, base: str) -> Run:
@@ -39,17 +40,6 @@ def on_grammar(run: Run, edition: str, pairs: int) -> Run:
     """The run with checks of generality: so many minimal pairs of each set, and other prose and verse."""
     parts = [run.data_digest, minimal_pairs.digest(edition), *unrelated.digest_parts()]
     return replace(run, minimal_pairs=pairs, pair_sets=f"{grammar.TASK}/{edition}", data_digest=fetch.digest(parts))
-
-
-def without_checks(run: Run) -> Run:
-    """The run with its losses alone."""
-    return replace(run, minimal_pairs=0, pair_sets="", data_digest=sonnets.digest(run.edition))
-
-
-def tuned(start: Run, grid: FoldGrid, dropout: float, method: str, rate: float, **more) -> Run:
-    """A fine-tuning run with the settings that all methods share."""
-    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience")}
-    return replace(start, method=method, learning_rate=rate, dropout=dropout, **settings, **more)
 
 
 def full_runs(profile: Profile, base: str) -> list[Run]:
@@ -83,7 +73,7 @@ def chosen(records: Sequence[Record]) -> Run:
     finished = [record for record in records if record.status == "ok"]
     if not finished:
         raise ValueError("no run of the first fold has finished; see the records for why, then sweep --retry-failed.")
-    return min(finished, key=lambda record: record.metrics["dev_nll"]).run
+    return min(finished, key=select.selection_loss).run
 
 
 def everywhere(profile: Profile, run: Run, seed: int) -> list[Run]:

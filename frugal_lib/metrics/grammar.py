@@ -27,8 +27,8 @@ def log_probabilities(model: nn.Module, tokenizer, sentences: Sequence[str]) -> 
 
     That a sentence ends there is not scored: in training the token closes a whole work, and says nothing of grammar.
     """
-    start = bases.beginning(tokenizer)
-    rows = [[*start, *bases.inside_text(tokenizer, text)] for text in sentences]
+    before = bases.beginning(tokenizer)
+    rows = [[*before, *bases.inside_text(tokenizer, text)] for text in sentences]
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found = [0.0] * len(rows)
     for start in range(0, len(order), BATCH):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,10 +60,11 @@ class Contrast:
     full: Side
     untuned: Side
 
-    @property
+    @cached_property
     def folds(self) -> Differences | None:
         return in_folds(self.one, self.other)
 
+    @cached_property
     def intervals(self) -> dict[str, tuple[Interval, Interval]]:
         """By held-out text the difference, and what full fine-tuning wins there; cross-validation first."""
         found = {}
@@ -93,7 +95,7 @@ class Contrast:
 
 def choices(contrast: Contrast, rule: Rule) -> dict[str, str]:
     """The verdict under every reasonable choice, by its name; of several cases the one that differs, if one does."""
-    intervals = contrast.intervals()
+    intervals = contrast.intervals
     main, (difference, won) = next(iter(intervals.items()))
     word = rule.word(difference, won)
     found = {name: rule.word(*pair) for name, pair in intervals.items() if name != main}
@@ -112,7 +114,7 @@ def decide(contrast: Contrast, rule: Rule, base: str, name: str, paper: str) -> 
         name: what is compared, such as `rank 4 minus full`.
         paper: what the paper says, with its numbers.
     """
-    intervals = contrast.intervals()
+    intervals = contrast.intervals
     source = next((name for name in (FOLDS, "test") if name in intervals), None)
     if source is None:
         return None

@@ -14,7 +14,7 @@ from frugal_lib.metrics import grammar
 from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm
 from frugal_lib.report.cells import NONE, cell, framed
-from frugal_lib.report.contrast import UNIT, Contrast
+from frugal_lib.report.contrast import FOLDS, UNIT, Contrast
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import paired
 from frugal_lib.report.verdict import CONTRADICTED, KEEPS, MARGIN, NOT_TESTABLE, OPEN, SUPPORTED
@@ -97,7 +97,7 @@ IN_FOLDS = (Measure("minimal pairs of grammar", "accuracy", (grammar.KIND, "")),
 class Damage:
     """Whether one model is less general than another, and how much worse it is in each measure that can fall.
 
-    `parts` has each measure's interval and margin, `joint` the intervals that hold for all measures together.
+    `parts` has each measure's interval and margin.
     """
 
     word: str
@@ -169,8 +169,8 @@ def damage_of(
 
 def damage_in(contrast: Contrast) -> Damage | None:
     """`damage_of` the two sides of a contrast, by cross-validation where both were checked there."""
-    intervals = contrast.intervals()
-    for name, pick, measures in (("cross-validation", "folds", IN_FOLDS), ("test", "arm", MEASURES)):
+    intervals = contrast.intervals
+    for name, pick, measures in ((FOLDS, "folds", IN_FOLDS), ("test", "arm", MEASURES)):
         one, other, untuned = (getattr(side, pick) for side in (contrast.one, contrast.other, contrast.untuned))
         checked = [arm is not None and any(row.get("genre") for row in arm.records[0].examples) for arm in (one, other)]
         if all(checked) and name in intervals:

@@ -15,7 +15,7 @@ from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Record
 from frugal_lib.data import labelled as labelled_data
 from frugal_lib.data import overlap
-from frugal_lib.metrics import generality, likelihood
+from frugal_lib.metrics import generality
 from frugal_lib.models import bases
 from frugal_lib.tasks import classify, completion
 from frugal_lib.verify.again import ROUNDED, TIES, Again, close, of_kind, same
@@ -29,21 +29,20 @@ def place(row: Mapping) -> tuple:
 def completions(record: Record) -> Again:
     """Scores of texts against the true sonnets, and losses of the true lines."""
     rows, losses = of_kind(record, "completion"), of_kind(record, "likelihood")
-    by_split = {split: [row for row in losses if row["split"] == split] for split in completion.SPLITS}
-    again = Again()
+    again, by_split = Again(), losses_by_split(losses)
     try:
         _, held_out = completion.splits_of(record.run)
     except DataError as error:
         again.untried.append(f"texts against the true sonnets ({error})")
-        for split, found in by_split.items():
+        for split in completion.SPLITS:
             if scored := [row for row in rows if row["split"] == split]:
                 again.metrics |= {f"{split}_{k}": v for k, v in completion.averages(scored).items()}
-            again.metrics |= loss_metrics(split, found)
+        again.metrics |= completion.likelihoods(by_split).metrics
         return again
     texts = {split: texts_of(rows, split) for split in held_out}
     if any(len(sample) != len(held_out[split]) for split, samples in texts.items() for sample in samples):
         return Again(wrong=["its completions are not one for each held-out sonnet and sample"])
-    found = {split: [{k: row[k] for k in LOSS} for row in part] for split, part in by_split.items() if part}
+    found = {split: [{k: row[k] for k in LOSS} for row in part] for split, part in by_split.items()}
     result = completion.collect(held_out, texts, found)
     again.metrics = result.metrics
     again.wrong = compare_rows([*rows, *losses], result.examples)
@@ -59,11 +58,10 @@ def completions(record: Record) -> Again:
 LOSS = ("id", "nll", "tokens", "characters")
 
 
-def loss_metrics(split: str, rows: Sequence[dict]) -> dict[str, float]:
-    """Nats per token and bits per character of a split; nothing where it has no losses."""
-    if not rows:
-        return {}
-    return {f"{split}_nll": likelihood.per_token(rows), f"{split}_bpc": likelihood.bits_per_character(rows)}
+def losses_by_split(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    """The losses of each split that has some."""
+    found = {split: [row for row in rows if row["split"] == split] for split in completion.SPLITS}
+    return {split: part for split, part in found.items() if part}
 
 
 def texts_of(rows: Sequence[dict], split: str) -> list[list[str]]:
@@ -91,13 +89,13 @@ def compare_rows(stored: Sequence[dict], computed: Sequence[dict]) -> list[str]:
 def likelihoods(record: Record) -> Again:
     """Losses of the true lines, where nothing was sampled: one for each held-out sonnet."""
     _, held_out = completion.splits_of(record.run)
-    again = Again()
-    for split, sonnets in held_out.items():
-        rows = [row for row in of_kind(record, "likelihood") if row["split"] == split]
-        again.metrics |= loss_metrics(split, rows)
-        if [(row["id"], row["characters"]) for row in rows] != [(s.id, len(s.continuation)) for s in sonnets]:
-            again.wrong.append(f"its losses are not one for each held-out sonnet of {split}")
-    return again
+    found = losses_by_split(of_kind(record, "likelihood"))
+    wrong = [
+        f"its losses are not one for each held-out sonnet of {split}"
+        for split, part in held_out.items()
+        if [(r["id"], r["characters"]) for r in found.get(split, ())] != [(s.id, len(s.continuation)) for s in part]
+    ]
+    return Again(completion.likelihoods(found).metrics, wrong)
 
 
 def kept_epoch(record: Record) -> Again:

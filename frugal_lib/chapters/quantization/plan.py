@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from frugal_lib.chapters import common, folds
-from frugal_lib.chapters.common import STAND_INS, on_pairs, pair_editions, without_checks
-from frugal_lib.chapters.quantization.settings import QuantizationGrid
+from frugal_lib.chapters.common import STAND_INS, on_pairs, pair_editions, tuned, without_checks
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.models import adapt
@@ -20,12 +19,6 @@ def start(profile: Profile, base: str, seed: int) -> Run:
     samples = profile.quantization.bases[base].samples
     run = common.start(profile, seed, "quantization", base, samples)
     return on_pairs(run, pair_editions(profile), profile.quantization.pairs)
-
-
-def tuned(start: Run, grid: QuantizationGrid, dropout: float, method: str, rate: float, **more) -> Run:
-    """A fine-tuning run of one base."""
-    settings = {name: getattr(grid, name) for name in ("batch_size", "epochs", "patience")}
-    return replace(start, method=method, learning_rate=rate, dropout=dropout, **settings, **more)
 
 
 def trained_runs(profile: Profile, base: str, seed: int) -> list[Run]:
@@ -103,22 +96,21 @@ def spot_run(runs: Sequence[Run]) -> Run:
     return max(last, key=lambda run: (run.format == "int4-channel", run.learning_rate, -run.seed))
 
 
-def fold_arms(profile: Profile, base: str, seed: int, sweep: Sweep) -> list[Run]:
+def fold_arms(profile: Profile, best_full: Run, best_adapter: Run) -> list[Run]:
     """The first fold of what is compared with full fine-tuning: its model in every format, QAFT, QLoRA."""
-    plan = profile.quantization
-    full = replace(folds.best_full(profile, base, seed, sweep), chapter="quantization")
-    adapter = replace(folds.best_adapter(profile, base, seed, sweep), chapter="quantization")
+    plan, full = profile.quantization, replace(best_full, chapter="quantization")
     trained = [replace(full, method="qaft", format=format) for format in plan.fold_qaft_formats]
     formats = [replace(full, format=format) for format in plan.fold_formats]
-    formats = [run if run.format in plan.fold_checked_formats else folds.without_checks(run) for run in formats]
-    return [*trained, replace(adapter, method="qlora", format="nf4"), *formats]
+    formats = [run if run.format in plan.fold_checked_formats else without_checks(run) for run in formats]
+    return [*trained, replace(best_adapter, chapter="quantization", method="qlora", format="nf4"), *formats]
 
 
 def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Chapter 3 in cross-validation, beside chapter 1's runs; the formats are made of each fold's tuned model."""
     runs: list[Run] = []
     for base in folds.of_bases(profile) if profile.quantization.fold_formats else ():
-        sweep(folds.everywhere(profile, folds.best_full(profile, base, seed, sweep), seed))  # whose weights are kept
-        arms = fold_arms(profile, base, seed, sweep)
+        full, adapter = (best(profile, base, seed, sweep) for best in (folds.best_full, folds.best_adapter))
+        sweep(folds.everywhere(profile, full, seed))  # whose weights are kept
+        arms = fold_arms(profile, full, adapter)
         runs += [run for arm in arms for run in folds.everywhere(profile, arm, seed)]
     return sweep(runs)

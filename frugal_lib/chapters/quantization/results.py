@@ -94,7 +94,7 @@ class QuantizationResults:
 
     def won(self, base: str) -> float:
         """What full fine-tuning wins over the base in bits per character, on the test sonnets."""
-        return self.contrast(base, ("full", "fp32")).intervals()["test"][1].mean
+        return self.contrast(base, ("full", "fp32")).intervals["test"][1].mean
 
     def formats(self, base: str) -> list[FormatArm]:
         """The fully fine-tuned model in every format, widest first."""

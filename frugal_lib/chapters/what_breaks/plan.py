@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from frugal_lib.chapters import common
-from frugal_lib.chapters.quantization import plan as quantization_plan
 from frugal_lib.chapters.synthetic import plan as synthetic_plan
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.paper import reports
@@ -19,7 +18,7 @@ def sampling_runs(profile: Profile, base: str, seed: int) -> list[Run]:
     """Many samples of each prompt by the base as it is, and by the fully fine-tuned model of chapter 3."""
     plan, grid = profile.what_breaks, profile.quantization.bases[base]
     untuned = common.start(profile, seed, RECORDS, base, plan.samples)
-    full = quantization_plan.tuned(untuned, grid, profile.sonnets.dropout, "full", grid.full_learning_rate)
+    full = common.tuned(untuned, grid, profile.sonnets.dropout, "full", grid.full_learning_rate)
     return [full, untuned]
 
 
