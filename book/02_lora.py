@@ -136,6 +136,12 @@ html.source_line([record for one in found.arms for record in one.records], folde
 # %%
 html.table(folded.cross_validation_table(found.folds, tables.arm_name), "Loss on all 154 sonnets, each held out once")
 
+# %% tags=["hide-input"]
+if not any(one.run.rank for one in found.folds):
+    html.say(
+        "lora_folds", "**Not run yet in this profile**: LoRA. Until then the verdicts rest on the ten test sonnets."
+    )
+
 # %%
 html.source_line(folds, folder, command)
 

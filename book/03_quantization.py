@@ -124,6 +124,13 @@ html.table(
 # %%
 html.table(generality.generality_in_folds(found.folds, quantization.name_of), "Generality of the same models")
 
+# %% tags=["hide-input"]
+if not any(one.run.chapter == "quantization" for one in found.folds):
+    html.say(
+        "quantization_folds",
+        "**Not run yet in this profile**: formats, QAFT, QLoRA. Until then the verdicts rest on the ten test sonnets.",
+    )
+
 # %%
 html.source_line(folds, folder, command)
 
