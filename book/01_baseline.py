@@ -230,7 +230,8 @@ html.say(
 )
 
 # %%
-html.table(sonnets.chrf_table(scores), "chrF over the whole sonnet, the three lines of the prompt included")
+lengths = sonnets.length_floor(records)
+html.table(sonnets.chrf_table(scores, lengths), "chrF over the whole sonnet, the three lines of the prompt included")
 
 # %%
 html.table(sonnets.other_table(scores), "What else can be measured on the same runs")

@@ -273,6 +273,21 @@ drawing.show(
 # %%
 html.table(tables.head_table(found), "Untrained heads on Quora's pairs")
 
+# %% tags=["hide-input"]
+turned = []
+for base in found.bases:
+    if trained := found.arm(base, "qaft", "int8-tensor"):
+        flips, tried, anew = tables.turned_heads(found.full(base), trained)
+        other = "" if anew != anew else f"; heads drawn anew would in {100 * anew:.0f} %"
+        turned.append(f"on `{base}` in {flips} of {tried:,} cases{other}")
+if turned:
+    html.say(
+        "quantization_heads",
+        "Could QAFT turn a model from one answer to the other, as the two accuracies of the paper suggest? One and the "
+        f"same untrained head, put on the model before and after QAFT at INT8, changes sides {', and '.join(turned)}. "
+        f"A head is on a side if it gives that answer to at least {100 * tables.MOSTLY_ONE:.0f} % of the pairs.",
+    )
+
 # %% [markdown]
 # ### Four measures that can fail
 #

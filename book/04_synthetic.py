@@ -48,6 +48,7 @@ results = ""  # folder of the records; empty: the profile's own
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import results as synthetic
+from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
@@ -134,6 +135,17 @@ html.say(
 
 # %%
 html.table(tables.copies_table(found, folder), "What the files have from Shakespeare")
+
+# %% tags=["hide-input"]
+if "human" in found.audits:
+    poems, read, unread = copies.read_by_bases()
+    html.say(
+        "synthetic_read_before",
+        f"The bases know the other poets: of {poems:,} sonnets, {read:,} ({100 * read / poems:.0f} %) have {MOSTLY} "
+        f"lines or more in the text that the embedded models were pre-trained on, and {unread:,} have none. What their "
+        "students gain may be less than it would be with poems that are new to the model; at equal exposure, below, "
+        "only those without a line are read.",
+    )
 
 # %% [markdown]
 # The same for any two files: `python -m frugal_lib audit SYNTHETIC --against HELDOUT`.

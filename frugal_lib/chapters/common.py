@@ -61,6 +61,11 @@ def floor_run(profile: Profile, seed: int) -> Run:
     )
 
 
+def length_run(profile: Profile, seed: int) -> Run:
+    """What random training lines score at every length."""
+    return replace(floor_run(profile, seed), method="floor-lengths")
+
+
 def base_run(profile: Profile, seed: int) -> Run:
     """The base as it is, completing the held-out sonnets."""
     return replace(

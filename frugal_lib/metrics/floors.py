@@ -14,6 +14,8 @@ import numpy as np
 
 from frugal_lib.metrics import chrf
 
+SHARES = (0.0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)  # lengths of a text by that of the true one
+
 
 @dataclass(frozen=True)
 class Floor:

@@ -15,7 +15,7 @@ from frugal_lib.report.arm import Arm
 from frugal_lib.report.cells import cell, signed
 from frugal_lib.report.folded import FoldArm
 from frugal_lib.report.measures import loss_matrix
-from frugal_lib.report.verdict import KEEPS, MARGIN, OTHER_MARGINS, Rule, Verdict
+from frugal_lib.report.verdict import KEEPS, MARGIN, OTHER_MARGINS, WORSE_PERHAPS, Rule, Verdict, worse_perhaps
 
 UNIT = "bits per character"
 FOLDS, SPLITS = "cross-validation", {"test": ("test",), "dev": ("dev",), "dev and test": ("dev", "test")}
@@ -121,6 +121,7 @@ def decide(contrast: Contrast, rule: Rule, base: str, name: str, paper: str) -> 
     difference, won = intervals[source]
     bound = rule.bound(won)
     margin = f"; a match is at most {signed(bound, 4)}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
+    margin += f": {WORSE_PERHAPS}" * worse_perhaps(difference, bound)
     return Verdict(
         "",
         base,

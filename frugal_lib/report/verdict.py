@@ -17,6 +17,7 @@ OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED, OPEN: OPEN, NOT_TE
 DECIDED = (SUPPORTED, CONTRADICTED)
 MARGIN, OTHER_MARGINS = 0.1, (0.05, 0.2)  # of what full fine-tuning wins over the base: a loss within it is a match
 LEVEL = 0.05
+WORSE_PERHAPS = "worse, perhaps within the margin"  # what can be said besides where the interval lies above zero
 
 
 @dataclass(frozen=True)

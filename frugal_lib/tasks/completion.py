@@ -13,7 +13,7 @@ from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import folds
 from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
-from frugal_lib.metrics import chrf, likelihood, verse
+from frugal_lib.metrics import chrf, floors, likelihood, verse
 from frugal_lib.models import generate, train
 
 FLOORS = ("floor-given", "floor-lines", "floor-words", "floor-tail")
@@ -37,6 +37,32 @@ def floor_draws(run: Run, device: str) -> Result:
     ]
     rows = [{"kind": "draw", "draw": k, "chrf": value} for k, value in enumerate(scores)]
     return Result(draw_metrics(scores), rows)
+
+
+def floor_lengths(run: Run, device: str) -> Result:
+    """chrF of random training lines by their length: each split once for every share of the true length."""
+    training, held_out = splits_of(run)
+    rows = []
+    for split, sonnets in held_out.items():
+        known = [sonnet for sonnet in sonnets if sonnet.continuation]
+        true = {s.id: len(s.continuation) for s in known}
+        rows += [{"kind": "true", "split": split, "id": i, "characters": n} for i, n in true.items()]
+        for share in floors.SHARES if known else ():
+            floor = floors.equal_length(
+                [s.given for s in known],
+                [s.text for s in known],
+                [line for s in training for line in s.lines],
+                [round(share * n) for n in true.values()],
+                run.samples,
+                generate.stream_seed(run.seed, run.method, split),
+            )
+            rows.append({"kind": "floor", "split": split, "share": share, "chrf": floor.mean, "sd": floor.sd})
+    return Result(length_metrics(rows), rows)
+
+
+def length_metrics(rows: Sequence[dict]) -> dict[str, float]:
+    """The floors of texts as long as the true ones, by split."""
+    return {f"{row['split']}_chrf": row["chrf"] for row in rows if row["kind"] == "floor" and row["share"] == 1}
 
 
 def draw_metrics(scores: Sequence[float]) -> dict[str, float]:

@@ -46,6 +46,7 @@ def staged(task: str, table: Mapping[str, Mapping[str, stages.Stages]]) -> dict[
 REGISTRY: dict[Key, Compute] = {
     **each(ANY, ("sonnets", *labelled.TASKS), ("data",), data_summary.compute),
     **each(ANY, ("sonnets",), completion.FLOORS, completion.floor),
+    **each(ANY, ("sonnets",), ("floor-lengths",), completion.floor_lengths),
     **each("lora", ("sonnets",), ("floor-draws",), completion.floor_draws),
     **each("lora", ("sonnets",), ("released-sweep",), released.sweep),
     **each("quantization", ("quora",), ("released-zero-shot",), released.zero_shot),

@@ -109,6 +109,11 @@ def draws(record: Record) -> Again:
     return Again(completion.draw_metrics([row["chrf"] for row in record.examples]))
 
 
+def lengths(record: Record) -> Again:
+    """The floor of texts as long as the true ones, of the floors by length."""
+    return Again(completion.length_metrics(record.examples))
+
+
 def from_logits(record: Record) -> dict[str, float]:
     """Losses, accuracies and areas under the curve of each split, from logits and labels."""
     found = {}
@@ -241,7 +246,7 @@ def trials(record: Record) -> Again:
 def rules(record: Record) -> Iterable[Callable[[Record], Again]]:
     """What can be computed again of a record, by what stands in it."""
     run, kinds = record.run, {row.get("kind") for row in record.examples}
-    by_kind = {"completion": completions, "draw": draws, "label": counts, "column": audited}
+    by_kind = {"completion": completions, "draw": draws, "floor": lengths, "label": counts, "column": audited}
     by_kind |= dict.fromkeys(("pairs", "text"), checks)
     by_method = dict.fromkeys(("released-sweep", "released-zero-shot", "released-reports"), rows_on_file)
     by_method |= {

@@ -4,7 +4,7 @@ import dataclasses
 
 from fakes.lora import fake as fake_lora
 from fakes.quantization import fake as fake_quantized
-from fakes.records import ACCURACY, ENVIRONMENT, fake_data, fake_labelled
+from fakes.records import ACCURACY, ENVIRONMENT, fake_data, fake_labelled, fake_lengths
 from fakes.synthetic import fake as fake_student
 from frugal_lib.chapters import registry
 from frugal_lib.core.runs import Record, read
@@ -44,6 +44,8 @@ def fake_any(run):
     """A record of any run of the chapter: of the sonnets `fake_record`, of the rest what `fakes` makes."""
     if run.method == "data":
         return fake_data(run)
+    if run.method == "floor-lengths":
+        return fake_lengths(run, dict.fromkeys(("dev", "test"), range(132, 144)))
     if run.task != "sonnets":
         return fake_labelled(run, ACCURACY[run.method])
     return fake_record(run, SCORES[run.method], RATES.get(run.learning_rate, 2.2) if run.base else None)

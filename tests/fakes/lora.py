@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fakes.records import ENVIRONMENT
+from fakes.records import ENVIRONMENT, fake_lengths
 from frugal_lib.chapters.lora import plan as lora_plan
 from frugal_lib.chapters.lora import results as lora_results
 from frugal_lib.chapters.lora import steps
@@ -29,6 +29,8 @@ def fake(run, adapter_loss, spread=0.02):
     """A record of ten sonnets a split, which differ from run to run by `spread`."""
     if run.method == "released-sweep":
         return dataclasses.replace(read(run, COMMITTED), environment=ENVIRONMENT)
+    if run.method == "floor-lengths":
+        return fake_lengths(run, {"dev": range(10), "test": range(10)})
     if run.method == "floor-draws":
         draws = [{"kind": "draw", "draw": k, "chrf": 42 + 0.3 * ((k * 37 % 100) / 50 - 1)} for k in range(run.samples)]
         return Record(run, "ok", {"dev_chrf": 42.0, "dev_chrf_sd": 0.3}, draws, [], ENVIRONMENT)

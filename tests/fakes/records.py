@@ -24,6 +24,15 @@ def fake_labelled(run, accuracy):
     return Record(run, "ok", metrics, examples, history, ENVIRONMENT)
 
 
+def fake_lengths(run, ids):
+    """Random lines that score 40 and 1 a tenth of the length; true lines 4-14 of 10 characters."""
+    rows = []
+    for split in ("dev", "test"):
+        rows += [{"kind": "true", "split": split, "id": i, "characters": 10} for i in ids[split]]
+        rows += [{"kind": "floor", "split": split, "share": s, "chrf": 40 + 10 * s, "sd": 0.1} for s in (0.0, 1.0)]
+    return Record(run, "ok", {"dev_chrf": 50.0, "test_chrf": 50.0}, rows, [], ENVIRONMENT)
+
+
 def fake_data(run):
     """A data set of 100 examples a split, of 20 tokens and 80 characters each; test has no labels."""
     classes = len(CLASSES.get(run.task, ())) or 1

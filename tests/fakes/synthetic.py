@@ -1,7 +1,7 @@
 """Records of chapter 4 that no run made."""
 
 from fakes.quantization import pairs
-from fakes.records import ENVIRONMENT
+from fakes.records import ENVIRONMENT, fake_lengths
 from frugal_lib.core.runs import Record
 from frugal_lib.tasks import students
 
@@ -35,6 +35,8 @@ def fake(run, extra):
     """A record of a dozen dev and ten test sonnets; what a test adds to (teacher, items, selection) is on top."""
     if run.method == "audit":
         return audit(run)
+    if run.method == "floor-lengths":
+        return fake_lengths(run, {"dev": range(132, 144), "test": range(145, 155)})
     if run.method == "released-generations":
         rows = [
             {"model": model, "split": split, "id": i, "chrf": 97.0 if model == "flash" and i in (138, 146) else 41.0,

@@ -70,10 +70,13 @@ def test_a_method_without_a_finished_run_is_one_sentence(records):
 
 def test_tables_have_a_row_per_method(records):
     rows = sonnets.score_rows(records)
-    assert list(sonnets.chrf_table(rows).index) == [row.name for row in rows]
-    assert sonnets.chrf_table(rows).loc["full fine-tuning", "paper, dev"] == "41.97"
+    table = sonnets.chrf_table(rows, sonnets.length_floor(records))
+    assert list(table.index) == [row.name for row in rows]
+    assert table.loc["full fine-tuning", "paper, dev"] == "41.97"
+    assert table.loc["base, not fine-tuned", "written of the true length"] == "90 %"  # nine of ten characters
+    assert table.loc["base, not fine-tuned", "random lines as long"] == "49.00"
     assert sonnets.other_table(rows).loc["given lines only", "bits per character, dev"] == "–"
-    assert "overflow-x" in html.table(sonnets.chrf_table(rows)).data
+    assert "overflow-x" in html.table(table).data
 
 
 def test_a_table_with_sentences_keeps_its_width_on_a_phone():

@@ -9,7 +9,7 @@ from frugal_lib.chapters import common
 from frugal_lib.chapters.lora import plan as lora_plan
 from frugal_lib.core import runs
 from frugal_lib.data import sonnets as sonnet_data
-from frugal_lib.metrics import chrf
+from frugal_lib.metrics import chrf, floors
 from frugal_lib.models import bases
 from frugal_lib.profiles import load_profile
 from frugal_lib.tasks import completion, registry
@@ -33,6 +33,18 @@ def test_the_floors_are_where_the_facts_say(plan):
     for method, expected, slack in (("floor-given", 24.8, 0.3), ("floor-words", 41.5, 0.6), ("floor-lines", 42.0, 0.6)):
         run = dataclasses.replace(plan[method], train_limit=None, held_out_limit=None, samples=10)
         assert compute(run).metrics["dev_chrf"] == pytest.approx(expected, abs=slack)
+
+
+def test_random_lines_score_by_their_length(plan, sonnets):
+    run = dataclasses.replace(plan["floor-lines"], method="floor-lengths", samples=3)
+    result = compute(run)
+    true = {row["id"]: row["characters"] for row in result.examples if row["kind"] == "true"}
+    held_out = [*sonnets.dev[: run.held_out_limit], *sonnets.test[: run.held_out_limit]]
+    assert true == {s.id: len(s.continuation) for s in held_out if s.continuation}
+    by_share = {r["share"]: r for r in result.examples if (r["kind"], r["split"]) == ("floor", "dev")}
+    assert list(by_share) == list(floors.SHARES)
+    assert by_share[0.0]["chrf"] == pytest.approx(compute(plan["floor-given"]).metrics["dev_chrf"], abs=1e-6)
+    assert by_share[0.8]["chrf"] + 1 < by_share[1.0]["chrf"] == pytest.approx(result.metrics["dev_chrf"])
 
 
 def test_floors_differ_by_seed_and_are_repeatable(plan, sonnets):

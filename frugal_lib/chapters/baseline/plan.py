@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from frugal_lib.chapters import folds
-from frugal_lib.chapters.common import base_run, edition_of, floor_run, full_run, on_public_domain, with_spot_check
+from frugal_lib.chapters.common import (
+    base_run,
+    edition_of,
+    floor_run,
+    full_run,
+    length_run,
+    on_public_domain,
+    with_spot_check,
+)
 from frugal_lib.core import select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.data import labelled, sonnets
@@ -16,9 +24,10 @@ from frugal_lib.tasks import classify
 
 
 def floor_runs(profile: Profile, seed: int) -> list[Run]:
-    """The completions that need no model: nothing, random training lines, random training words."""
+    """The completions that need no model: nothing, random training lines, also by length, random training words."""
     lines = floor_run(profile, seed)
-    return [replace(lines, method="floor-given", samples=1), lines, replace(lines, method="floor-words")]
+    words, given = (replace(lines, method=method) for method in ("floor-words", "floor-given"))
+    return [replace(given, samples=1), lines, words, length_run(profile, seed)]
 
 
 def data_run(profile: Profile, task: str, edition: str, digest: str) -> Run:

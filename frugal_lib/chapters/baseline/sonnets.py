@@ -15,6 +15,7 @@ from frugal_lib.data.sonnets import Sonnet, available_edition, load_sonnets
 from frugal_lib.paper import published
 from frugal_lib.report.arm import Arm
 from frugal_lib.report.cells import NONE, cell, framed
+from frugal_lib.report.length_floor import LengthFloor
 from frugal_lib.report.measures import bpc_matrix, chrf_matrix, completion_scores
 
 NAMES = {
@@ -72,6 +73,11 @@ def difference(row: ScoreRow, other: ScoreRow, split: str, metric: str) -> Inter
     return mean_interval(matrix(row.records) - matrix(other.records).mean(axis=0))
 
 
+def length_floor(records: Sequence[Record]) -> LengthFloor:
+    """What random training lines score by length."""
+    return LengthFloor(next(record for record in records if record.run.method == "floor-lengths"))
+
+
 def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
     """One row per method of the chapter, the floors first."""
     return [score_row(method, records) for method in NAMES]
@@ -103,8 +109,8 @@ def paper_values(dataset: str, method: str) -> dict[str, float | None]:
 
 
 @framed
-def chrf_table(rows: Sequence[ScoreRow]) -> Iterator[dict]:
-    """chrF over the whole sonnet, ours with intervals, the paper's beside it."""
+def chrf_table(rows: Sequence[ScoreRow], lengths: LengthFloor) -> Iterator[dict]:
+    """chrF over the whole sonnet, ours with intervals, the paper's beside it, and random lines of equal length."""
     floor = row_of(rows, "floor-lines")
     for row in rows:
         paper = {split: NONE if value is None else f"{value:.2f}" for split, value in row.paper.items()}
@@ -116,6 +122,8 @@ def chrf_table(rows: Sequence[ScoreRow]) -> Iterator[dict]:
             "test": cell(row.intervals["test_chrf"]),
             "paper, test": paper["test"],
             "dev, minus random lines": NONE if row is floor else cell(difference(row, floor, "dev", "chrf"), sign="+"),
+            "written of the true length": f"{100 * lengths.share(row.records):.0f} %",
+            "random lines as long": f"{lengths.at(row.records):.2f}",
             "spread of a draw": f"{spread:.2f}" if spread else NONE,
             "runs × draws": f"{len(row.records)} × {row.records[0].run.samples}",
         }

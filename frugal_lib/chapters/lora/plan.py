@@ -95,7 +95,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     )
     grids = [run for base in bases for run in grid_runs(profile, base, seed)]
     extra = common.with_spot_check(profile, grids, lambda runs: common.on_public_domain(spot_run(runs)), epochs=2)
-    others = sweep([*grids, *extra, floor, released.sweep_run()])
+    others = sweep([*grids, *extra, floor, common.length_run(profile, seed), released.sweep_run()])
     records = others[: len(grids)]
     records += sweep(follow_ups(profile, records))
     return records + sweep(repeats(profile, records)) + others[len(grids) :]

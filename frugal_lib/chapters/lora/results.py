@@ -19,6 +19,7 @@ from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm, token_losses
 from frugal_lib.report.contrast import Contrast, Side
 from frugal_lib.report.folded import FoldArm
+from frugal_lib.report.length_floor import LengthFloor
 from frugal_lib.report.measures import completion_scores, paired
 
 TOLERANCE = 0.1  # nats: within it of its lowest dev loss, the paper's own early stopping saw no change
@@ -77,6 +78,7 @@ class LoraResults:
     paper: tuple[ReleasedRun, ...]
     paper_record: Record
     floor: Record
+    lengths: LengthFloor
     others: tuple[Record, ...]  # runs that diverged or failed
     folds: tuple[FoldArm, ...] = ()  # in cross-validation
 
@@ -148,7 +150,8 @@ def lora_results(records: Sequence[Record], folds: Sequence[Record] = ()) -> Lor
             if not any((arm.base, arm.modules) == (base, modules) for arm in arms):
                 raise ValueError(f"{base}, {kind}: no run has finished; see the records, then sweep --retry-failed.")
     others = tuple(record for record in ours if record.status != "ok")
-    return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, others,
+    lengths = LengthFloor(by_method["floor-lengths"])
+    return LoraResults(arms, untuned, tuple(released.runs_of(paper.examples)), paper, floor, lengths, others,
                        tuple(folded.arms_of(folds)))  # fmt: skip
 
 

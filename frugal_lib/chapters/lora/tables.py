@@ -17,6 +17,7 @@ from frugal_lib.paper.released import ReleasedRun, grid_at_16
 from frugal_lib.report.arm import chrf_gap, gap
 from frugal_lib.report.cells import NONE, cell, framed, megabytes, rate_text, signed
 from frugal_lib.report.html import linked, published_link
+from frugal_lib.report.length_floor import LengthFloor
 
 GPT2_PER_RANK = 165_888  # trainable parameters of GPT-2 Small a rank; a test counts them
 
@@ -37,16 +38,17 @@ def rank_table(found: LoraResults, results: str | Path) -> Iterator[dict]:
         }
         for base in found.bases:
             arms = {arm.rank: arm for arm in (found.full(base), *found.ranks(base))}
-            line |= rank_cells(base, arms.get(rank), results)
+            line |= rank_cells(base, arms.get(rank), found.lengths, results)
         yield line
 
 
-def rank_cells(base: str, arm: LoraArm | None, results: str | Path) -> dict[str, object]:
+def rank_cells(base: str, arm: LoraArm | None, lengths: LengthFloor, results: str | Path) -> dict[str, object]:
     """What Table 3 says of one rank of one base."""
-    names, values = ("trained", "saved MB", "rate", "chrF"), [NONE] * 4
+    names, values = ("trained", "saved MB", "rate", "chrF", "random lines as long"), [NONE] * 5
     if arm:
         trained, saved = f"{arm.fact('trainable_parameters'):,.0f}", megabytes(arm.fact("saved_bytes"))
-        values = [trained, saved, rate_text(arm.rate), linked(cell(arm.chrf()), arm.records, results)]
+        score, floor = linked(cell(arm.chrf()), arm.records, results), f"{lengths.at(arm.records):.2f}"
+        values = [trained, saved, rate_text(arm.rate), score, floor]
     return {f"{base}: {name}": value for name, value in zip(names, values, strict=True)}
 
 

@@ -78,7 +78,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     others = [run for run in others if run.method != "qaft"]
     bases = [start(profile, base, seed) for base in plan.bases]
     extra = common.with_spot_check(profile, first, lambda runs: on_public_domain(spot_run(runs)), epochs=2, pairs=16)
-    known = [common.floor_run(profile, seed), released.zero_shot_run()]
+    known = [common.floor_run(profile, seed), common.length_run(profile, seed), released.zero_shot_run()]
     records = sweep([*first, *others, *bases, *extra, *known])
     formats = [run for base in plan.bases for i in seeds[base] for run in format_runs(profile, base, i)]
     return records + sweep([*repeats(profile, records[: len(first)]), *formats])

@@ -15,6 +15,7 @@ from frugal_lib.report import folded
 from frugal_lib.report.arm import Arm, gap
 from frugal_lib.report.contrast import Contrast, Side
 from frugal_lib.report.folded import FoldArm
+from frugal_lib.report.length_floor import LengthFloor
 
 SCALES = {"tensor": "per tensor", "channel": "per channel", "block": "per block"}
 FORMAT_NAMES = {
@@ -62,6 +63,7 @@ class QuantizationResults:
 
     arms: tuple[FormatArm, ...]
     floor: Arm
+    lengths: LengthFloor
     zero_shot: Record
     unsupported: tuple[Record, ...]
     tried: tuple[Record, ...]  # QAFT at every rate and seed
@@ -135,6 +137,7 @@ def quantization_results(records: Sequence[Record], folds: Sequence[Record] = ()
     found = QuantizationResults(
         arms_of(ours),
         Arm("", (floor,)),
+        LengthFloor(by_method["floor-lengths"]),
         zero_shot,
         tuple(r for r in ours if r.status == "unsupported"),
         tuple(r for r in ours if r.run.method == "qaft" and r.status == "ok"),

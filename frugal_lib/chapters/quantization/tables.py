@@ -20,6 +20,7 @@ from frugal_lib.report.html import linked, published_link
 
 NEAR = 0.01  # accuracies within a point of each other count as equal
 ALIKE = 0.99  # a head that gives this share of the pairs the same answer counts as constant
+MOSTLY_ONE = 0.8  # and with this share it is on one side
 
 
 def paper_cells(format: str) -> dict[str, object]:
@@ -42,6 +43,7 @@ def format_table(found: QuantizationResults, results: str | Path) -> Iterator[di
             "file, MB": megabytes(arm.fact("file_bytes")),
             "bits × parameters, MB": megabytes(arm.nominal_bytes),
             "dev chrF": linked(cell(arm.chrf()), arm.records, results),
+            "random lines as long": f"{found.lengths.at(arm.records):.2f}",
             "dev chrF, QAFT": linked(cell(trained.chrf()), trained.records, results) if trained else NONE,
             "test loss": cell(arm.nats("test"), 3),
             "minus FP32": NONE if arm is full else cell(gap(arm, full, "test"), 3, "+"),
@@ -141,6 +143,24 @@ def head_shares(arm: FormatArm, no: float) -> dict[str, float]:
     either = says_no | (np.abs(accuracy - 1 + no) <= NEAR)  # as first published; rounds otherwise at the very edge
     found = {"alike": same >= ALIKE, "no": says_no, "yes": says_yes, "either": either}
     return {name: float(np.mean(which)) for name, which in found.items()}
+
+
+def turned_heads(one: FormatArm, other: FormatArm) -> tuple[int, int, float]:
+    """How many untrained heads turn from one answer to the other between two models, of how many; and drawn anew.
+
+    A seed's heads are the same on both models. One turns that gives one answer to at least `MOSTLY_ONE` of the pairs
+    before, and the other answer after. The third number is the share among heads drawn anew: those of another seed.
+    """
+    before, after = (np.stack([pair_row(r, "quora")["heads_yes"] for r in arm.records]) for arm in (one, other))
+    seeds = range(min(len(before), len(after)))
+
+    def turned(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        no, yes = 1 - MOSTLY_ONE, MOSTLY_ONE
+        return ((first <= no) & (second >= yes)) | ((first >= yes) & (second <= no))
+
+    same = np.concatenate([turned(before[k], after[k]) for k in seeds])
+    anew = [turned(before[j], after[k]).mean() for j in seeds for k in seeds if j != k]
+    return int(same.sum()), len(same), float(np.mean(anew)) if anew else np.nan
 
 
 @framed

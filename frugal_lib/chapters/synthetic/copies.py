@@ -33,6 +33,12 @@ def copies_by_teacher(found: SyntheticResults) -> dict[str, Copies]:
     }
 
 
+def read_by_bases() -> tuple[int, int, int]:
+    """Other poets' sonnets: how many, of how many the bases' corpus has most lines, and of how many none."""
+    lines = by_name.read_before("human")
+    return len(lines), sum(n >= overlap.MOSTLY for n in lines), sum(n == 0 for n in lines)
+
+
 @dataclass(frozen=True)
 class Generations:
     """chrF of what the paper's student of Flash wrote for one split: printed, scored here, of copies, of the rest."""

@@ -89,7 +89,7 @@ def records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     bases = [checked(profile, common.start(profile, seed, "synthetic", b, g.samples)) for b, g in plan.bases.items()]
     cut = {"items": 16, "max_steps": 2, "judge_steps": 1}
     extra = common.with_spot_check(profile, runs, lambda runs: on_public_domain(spot_run(runs)), **cut)
-    known = [common.floor_run(profile, seed), released.generations_run()]
+    known = [common.floor_run(profile, seed), common.length_run(profile, seed), released.generations_run()]
     return audits + sweep([*runs, *bases, *extra, *known])
 
 

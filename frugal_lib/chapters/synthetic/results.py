@@ -18,6 +18,7 @@ from frugal_lib.report.arm import Arm, gap
 from frugal_lib.report.cells import NONE, framed
 from frugal_lib.report.contrast import FOLDS, Contrast, Side
 from frugal_lib.report.folded import FoldArm
+from frugal_lib.report.length_floor import LengthFloor
 from frugal_lib.report.measures import bpc_matrix, interaction
 from frugal_lib.tasks.students import SPLITS
 from frugal_lib.teachers.by_name import SHAKESPEARE
@@ -79,6 +80,7 @@ class SyntheticResults:
     students: tuple[Student, ...]
     untuned: dict[str, Student]
     floor: Record
+    lengths: LengthFloor
     generations: Record
     folds: tuple[FoldArm, ...] = ()  # in cross-validation, at equal exposure
 
@@ -196,12 +198,13 @@ def synthetic_results(records: Sequence[Record], folds: Sequence[Record] = ()) -
     """
     by_method = {record.run.method: record for record in records}
     floor, generations = by_method["floor-lines"], by_method["released-generations"]
+    lengths = LengthFloor(by_method["floor-lengths"])
     ours = [r for r in records if r.run.edition == floor.run.edition]
     untuned = {r.run.base: Student(r.run.base, (r,)) for r in ours if r.run.method == "base"}
     audits = {r.run.teacher: r for r in ours if r.run.method == "audit"}
     columns = {teacher: plan.columns_of(record) for teacher, record in audits.items()}
     in_folds = tuple(folded.arms_of(folds))
-    found = SyntheticResults(audits, students_of(ours, columns), untuned, floor, generations, in_folds)
+    found = SyntheticResults(audits, students_of(ours, columns), untuned, floor, lengths, generations, in_folds)
     for base in untuned:
         if not any(s.base == base and not s.teacher for s in found.students):
             raise ValueError(

@@ -110,6 +110,7 @@ def student_table(found: SyntheticResults, results: str | Path) -> Iterator[dict
             "base": student.base,
             "training data": student.name,
             "dev chrF": linked(cell(student.chrf()), student.records, results),
+            "random lines as long": f"{found.lengths.at(student.records):.2f}",
             "test loss": cell(student.nats("test"), 3),
             **{f"minus Shakespeare alone, {split}": cell(difference, 3, "+") for split, difference in gaps.items()},
             "rhyming pairs of 7, dev": rhyming(student),

@@ -128,7 +128,7 @@ def little_records():
 
 def test_every_method_of_the_chapter_is_computed_and_gives_what_the_page_reads(little_records):
     found = {record.run.method: record for record in little_records}
-    assert set(found) == {"base", "full", "lora", "floor-draws", "released-sweep"}
+    assert set(found) == {"base", "full", "lora", "floor-draws", "floor-lengths", "released-sweep"}
     assert [record.error for record in little_records if record.status != "ok"] == []
     assert 0 < found["lora"].metrics["saved_bytes"] < found["full"].metrics["saved_bytes"] / 10
     for method in ("base", "full", "lora"):

@@ -164,6 +164,18 @@ def test_the_head_table_counts_constants_and_the_two_label_shares(results):
     assert shares == {"alike": 0.75, "no": 0.5, "yes": 0.25, "either": 0.75}
 
 
+def test_heads_turn_where_one_answer_becomes_the_other(results):
+    """The fakes' heads answer no, yes, both and no, before and after alike, and at every seed."""
+    found = results()
+    full, trained = found.full("nano"), found.arm("nano", "qaft", "int8-tensor")
+    assert tables.turned_heads(full, trained) == (0, 4 * len(full.records), 0.0)
+    rows = [dict(row) for row in trained.records[0].examples]
+    next(row for row in rows if row.get("task") == "quora")["heads_yes"] = [1.0, 0.1, 1.0, 0.3]
+    first = dataclasses.replace(trained.records[0], examples=rows)
+    turned = dataclasses.replace(trained, records=(first, *trained.records[1:]))
+    assert tables.turned_heads(full, turned)[0] == 2
+
+
 def test_the_papers_zero_shot_accuracies_are_those_of_its_two_constants():
     assert quantization_results.paper_zero_shot() == pytest.approx((0.6317, 0.3685), abs=5e-5)
 
