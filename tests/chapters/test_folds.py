@@ -16,7 +16,7 @@ from frugal_lib.tasks import registry as tasks
 MICRO = profile()
 
 
-def planned(chapter, best_rate=1e-4):
+def planned(chapter, best_rate=1e-4, settings=MICRO):
     """The runs of a chapter's cross-validation where one rate has the lowest loss; in the order they are asked for."""
     asked = {}
 
@@ -25,7 +25,7 @@ def planned(chapter, best_rate=1e-4):
         asked.update(zip(wanted, found, strict=True))
         return found
 
-    registry.plan_of(chapter).fold_records(MICRO, 0, sweep)
+    registry.plan_of(chapter).fold_records(settings, 0, sweep)
     return list(asked)
 
 
@@ -53,6 +53,12 @@ def test_students_read_as_much_and_differ_in_nothing_but_their_teacher():
     plain = {dataclasses.replace(run, data_digest="") for run in taught if not run.teacher}
     assert bare == plain and {run.exposure for run in taught} == {0, 1160}
     assert {run.selection for run in taught if run.teacher} == {"free"}
+
+
+def test_a_base_without_a_draw_has_no_students():
+    students = dataclasses.replace(MICRO.synthetic.folds, items={"nano": (232,)})
+    settings = dataclasses.replace(MICRO, synthetic=dataclasses.replace(MICRO.synthetic, folds=students))
+    assert {run.base for run in planned("synthetic", settings=settings) if run.chapter == "synthetic"} == {"nano"}
 
 
 def test_a_mixture_reads_shakespeare_so_often_and_a_draw_in_turn(monkeypatch):

@@ -129,7 +129,8 @@ def digest_with(run: Run, teacher: str) -> str:
 def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
     """Chapter 4 in cross-validation: a student of every teacher, at equal exposure."""
     runs: list[Run] = []
-    for base in folds.of_bases(profile) if profile.synthetic.folds else ():
+    wanted = profile.synthetic.folds.items if profile.synthetic.folds else {}
+    for base in (base for base in folds.of_bases(profile) if base in wanted):
         full = folds.best_full(profile, base, seed, sweep)
         runs += [run for arm in fold_students(profile, full) for run in folds.everywhere(profile, arm, seed)]
     return sweep(runs)

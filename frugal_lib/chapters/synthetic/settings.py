@@ -35,7 +35,8 @@ class StudentGrid:
 class StudentFolds:
     """Chapter 4 in cross-validation: students that read Shakespeare's sonnets `passes` times each.
 
-    Besides they read `exposure` sonnets of a teacher: a draw of as many as `items` says by base, in turn.
+    Besides they read `exposure` sonnets of a teacher: a draw of as many as `items` says by base, in turn. A base that
+    is not in `items` has no students.
     """
 
     teachers: tuple[Literal["flash-lite", "flash", "pro", "human"], ...]
