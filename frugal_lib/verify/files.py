@@ -26,7 +26,7 @@ class Problem:
 def load(folder: Path) -> tuple[dict[str, Record], list[Problem]]:
     """All records of a folder by their path below it, and what is wrong with the files as such."""
     found, problems = {}, []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", SUMS))):
         name = path.relative_to(folder).as_posix()
         try:
             record = Record.from_json(path.read_text(encoding="utf-8"))
