@@ -51,13 +51,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sweep_up(folder: Path) -> None:
-    """Remove the temporary files below `folder` of processes that have ended; what cannot be removed stays."""
-    for path in folder.rglob(".*.tmp"):
+    """Remove temporary files and folders below `folder` of processes that have ended; what cannot be removed stays."""
+    for path in list(folder.rglob(".*.tmp")):
         found = TEMPORARY.fullmatch(path.name)
         with suppress(OSError):
             dead = processes.is_dead(found[1]) if found else False
             if dead or (dead is None and time.time() - path.stat().st_mtime > LONGEST):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def try_out(folder: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -168,9 +169,18 @@ class Record:
             problem = error.errors(include_url=False)[0]
             where = ".".join(map(str, problem["loc"])) or "text"
             raise ValueError(f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}") from None
-        if record.status == "ok" and (lost := [name for name, value in record.metrics.items() if value is None]):
-            raise ValueError(f"metrics.{lost[0]}: null, though the status is ok")
+        if record.status == "ok" and (names := lost(record.metrics)):
+            raise ValueError(f"metrics.{names[0]}: null, though the status is ok")
         return record
+
+
+def lost(metrics: Mapping[str, Number]) -> list[str]:
+    """The metrics that are not finite and should be: all but the spread of a single draw."""
+    return [
+        name
+        for name, value in metrics.items()
+        if not name.endswith("_sd") and (value is None or not math.isfinite(value))
+    ]
 
 
 @cache

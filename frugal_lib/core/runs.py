@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -15,7 +14,7 @@ from joblib import Parallel, cpu_count, delayed
 
 from frugal_lib.core import claims, files, machine, processes
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.records import Record, Result, Run, place, read, rounded, write
+from frugal_lib.core.records import Record, Result, Run, lost, place, read, rounded, write
 
 __all__ = ["Diverged", "Record", "Result", "Run", "execute", "place", "read", "rounded", "sweep", "write"]
 
@@ -65,8 +64,8 @@ def execute(run: Run, compute: Compute, device: str = "auto") -> Record:
             result, status = Result({}), "failed"
             error = "".join(traceback.format_exception(problem))
             print(f"{run.path}: {error.strip().splitlines()[-1]}", file=sys.stderr)
-    if lost := [name for name, value in result.metrics.items() if not math.isfinite(value)]:
-        status, error = "diverged", f"not finite: {', '.join(lost)}"
+    if names := lost(result.metrics):
+        status, error = "diverged", f"not finite: {', '.join(names)}"
     return Record(run, status, result.metrics, result.examples, result.history, meter.environment(), error)
 
 

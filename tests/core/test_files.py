@@ -56,6 +56,7 @@ def test_temporary_files_of_the_dead_are_swept_up_and_those_of_the_living_stay(t
     for path in (dead, elsewhere, old, *others):
         path.write_text("{}")
     os.utime(old, (0, 0))
+    (folder / dead.name.replace("run", "pip")).mkdir()
     files.sweep_up(tmp_path)
     assert set(folder.iterdir()) == {mine, elsewhere, *others}
 
