@@ -1,6 +1,6 @@
 """The campaigns in their short forms: seconds each, so that they are tried at every change."""
 
-from campaigns import common, kill, share
+from campaigns import common, kill, share, tamper
 
 
 def test_a_sweep_that_is_killed_loses_what_was_in_flight_and_leaves_nobody_behind():
@@ -22,3 +22,8 @@ def test_a_killed_worker_costs_what_was_in_flight_and_the_sweep_goes_on_or_names
         f"{name} whatever computes this is killed, perhaps for want of memory; give it more."
     )
     assert len(common.records(tmp_path / "always")) == 3
+
+
+def test_every_kind_of_change_to_a_record_is_found():
+    found = tamper.campaign(tries=1, seed=3, sums="kept")
+    assert len(found) >= 20 and found == {(kind, "right"): 1 for kind in tamper.KINDS}

@@ -162,6 +162,20 @@ def test_a_chapter_without_its_first_records_is_reported_not_a_traceback():
     assert any(p.path == "synthetic" and "cannot go on" in p.what for p in problems)
 
 
+def test_examples_of_another_shape_are_named_not_a_traceback():
+    record = committed("quantization/sonnets-nano-full-nf4")
+    rows = [{"kind": row["kind"]} for row in record.examples]
+    found = wrong(dataclasses.replace(record, examples=rows))
+    assert found and all("cannot be computed (KeyError" in what for what in found)
+
+
+def test_a_record_that_is_said_to_have_diverged_with_all_its_numbers_is_named():
+    record = committed("lora/sonnets-floor-draws")
+    (problem,) = files.check_status({"a": dataclasses.replace(record, status="diverged")})
+    assert problem.what == "its status is diverged, but its metrics are all there."
+    assert files.check_status({"a": dataclasses.replace(record, status="diverged", metrics={"dev_nll": None})}) == []
+
+
 def test_a_commit_that_nobody_has_is_named():
     record = committed("lora/sonnets-floor-draws")
     commit = record.environment["commit"].removesuffix("+")
