@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 import traceback
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, register_parallel_backend
 
 from frugal_lib.core import claims, files, machine, processes
 from frugal_lib.core.fetch import DataError
@@ -190,16 +191,25 @@ def on_cluster(address: str, device: str, workers: int | None) -> dict:
     """
     try:
         import ray
-        from ray.util.joblib import register_ray
+        from ray.util.joblib.ray_backend import RayBackend
     except ImportError:
         raise SweepError("--ray: the package ray is missing; install frugal-gpt2[cluster].") from None
     try:
+        if (server := address.removeprefix("ray://")) != "auto":  # Ray itself would try for minutes
+            host, _, port = server.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise SweepError(
             f"--ray {address}: no cluster answers there ({type(error).__name__}); see `ray status`."
         ) from None
-    register_ray()
+
+    class Streaming(RayBackend):
+        """Ray's backend, whose results may come one by one: what joblib says it lacks is its parent's, not Ray's."""
+
+        supports_return_generator = True
+
+    register_parallel_backend("ray", Streaming)
     unit = "GPU" if device == "cuda" else "CPU"
     each = {"num_gpus": 1, "num_cpus": 0} if device == "cuda" else {"num_cpus": 0.5}
     again = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}

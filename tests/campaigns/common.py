@@ -20,16 +20,20 @@ MARK = "FRUGAL_CAMPAIGN"
 VERDICTS = ("right", "refused", "wrong")
 
 
+def pythonpath(stub: bool = True) -> str:
+    """Where this copy of the library and the campaigns are imported from, and what stands in for torch."""
+    folders = [*([TESTS / "campaigns" / "stub"] if stub else []), TESTS, TESTS.parent]
+    return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 class Program:
     """A program of the project in a session of its own, with all that it starts."""
 
     def __init__(self, *words: object, stub: bool = True, **environment: str):
         self.mark = uuid.uuid4().hex
-        folders = [*([TESTS / "campaigns" / "stub"] if stub else []), TESTS, TESTS.parent]
-        path = os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.process = subprocess.Popen(
             [sys.executable, *map(str, words)],
-            env=os.environ | {"PYTHONPATH": path, MARK: self.mark} | environment,
+            env=os.environ | {"PYTHONPATH": pythonpath(stub), MARK: self.mark} | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,4 +1,4 @@
-"""Kills at random moments: `python -m campaigns.kill {sweep,pretrain,gemini} [TRIES [SEED]]`, `tests` in PYTHONPATH.
+"""Kills of a sweep at random moments: `python -m campaigns.kill [TRIES [SEED]]`, with `tests` in PYTHONPATH.
 
 Right is: nothing is lost beyond what was in flight, no process is left after five seconds, and after the next start
 no temporary file.
@@ -79,13 +79,9 @@ def campaign(attempt: Callable[[random.Random, Path, str], str], kinds: list[str
     return found
 
 
-def main(what: str = "sweep", tries: str = "100", seed: str = "0") -> None:
-    """One campaign, and its table."""
-    from campaigns import kill_others
-
-    attempts = {"sweep": (sweep, SWEEPS), **kill_others.ATTEMPTS}
-    attempt, kinds = attempts[what]
-    print(common.table(f"kill: {what}", campaign(attempt, kinds, int(tries), int(seed))))
+def main(tries: str = "100", seed: str = "0") -> None:
+    """The campaign, and its table."""
+    print(common.table("kill: sweep", campaign(sweep, SWEEPS, int(tries), int(seed))))
 
 
 if __name__ == "__main__":
