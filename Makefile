@@ -17,7 +17,7 @@ RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml
 SITE_RESULTS := $(RESULTS:_build/%=%)
 # What a page links to where its profile has measured no speed of its own.
 SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json)
-RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) 2>/dev/null))
+RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) -name '[!.]*.json' 2>/dev/null))
 
 .PHONY: book test verify setup newest lock notebooks serve lint clean help FORCE
 
@@ -90,7 +90,7 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _con
 	cp _config.yml _toc.yml _build/source
 	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
 	cp book/book.css _build/source/_static
-	cp -r $(RESULTS)/. _build/source/extra/$(SITE_RESULTS)
+	cd $(RESULTS) && find . -name '[!.]*.json' -exec cp --parents -t $(CURDIR)/_build/source/extra/$(SITE_RESULTS) {} +
 	cp --parents $(SPEEDS) _build/source/extra
 	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going

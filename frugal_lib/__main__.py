@@ -104,15 +104,27 @@ def sweep(
     workers: Workers = None,
     results: Results = None,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed runs again.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(help="I/N: every N-th run from the I-th on, for an array of jobs.")
+    ] = None,
+    ray: Annotated[
+        str, typer.Option(help="Address of a Ray cluster to compute on; its nodes see the same folder.")
+    ] = "",
 ) -> None:
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
+    from frugal_lib.core.runs import Elsewhere, shard_of
     from frugal_lib.profiles import load_profile
 
     loaded = load_profile(profile)
     folder = loaded.results_folder(results)
-    where, how = (chapter, loaded, folder, seed, device), {"workers": workers, "retry": retry_failed}
-    records = registry.records_of(*where, **how) + registry.folds_of(*where, **how)
+    how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray}
+    records = []
+    for part in (registry.records_of, registry.folds_of):
+        try:
+            records += part(chapter, loaded, folder, seed, device, **how)
+        except Elsewhere as error:
+            typer.echo(f"shard {shard}: done; {error}. When they are there, the same command goes on.")
     states = [record.status for record in records]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "unsupported", "failed") if s in states)
     typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")

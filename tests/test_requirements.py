@@ -59,6 +59,7 @@ def test_the_lock_has_all_that_the_required_packages_want():
 
 def test_the_oldest_versions_the_project_admits_are_no_newer_than_the_required_ones():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    extras = project["optional-dependencies"]
+    groups = [project["dependencies"], extras["book"], extras["tests"]]  # nothing committed was made on a cluster
     for requirement in (Requirement(line) for group in groups for line in group):
         assert requirement.specifier.contains(REQUIRED[canonicalize_name(requirement.name)]), requirement

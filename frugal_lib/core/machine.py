@@ -85,7 +85,13 @@ def keep_memory() -> None:
 
 @lru_cache
 def commit() -> str:
-    """The commit of the project this process runs, `+` behind it where the library was edited since."""
+    """The commit of the project this process runs, `+` behind it where the library was edited since.
+
+    `unknown` where the files do not lie in a checkout of their own, and `package` with its version where they were
+    installed without one.
+    """
+    if not (ROOT / "pyproject.toml").is_file():
+        return f"package {versions()['frugal-gpt2']}"
     try:
         head = git("rev-parse", "--short=10", "HEAD")
         return head + ("+" if git("status", "--porcelain", "--", "frugal_lib") else "")
@@ -101,9 +107,22 @@ def code_digest() -> str:
 
 
 def git(*words: str) -> str:
-    """What a git command prints about the project's checkout."""
-    command = ["git", "-C", str(ROOT), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    """What a git command prints about the project's checkout.
+
+    Raises:
+        OSError: there is no git, or the project is not the top level of a checkout: what lies about it is another's.
+        CalledProcessError: git says that it cannot.
+    """
+    # Variables such as GIT_DIR, which git sets for its hooks, would lead elsewhere.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+    def ask(*question: str) -> str:
+        command = ["git", "-C", str(ROOT), *question]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=clean).stdout.strip()
+
+    if Path(ask("rev-parse", "--show-toplevel")).resolve() != ROOT.resolve():
+        raise NotADirectoryError(f"{ROOT}: no checkout of its own")
+    return ask(*words)
 
 
 def versions() -> dict[str, str]:

@@ -1,145 +1,25 @@
-"""One Run in, one Record out: what is run, where its result lies, and how many are run at once."""
+"""Runs computed: one after the other, by several processes, by several machines, each once."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import math
 import os
+import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, cpu_count, delayed, register_parallel_backend
 
-from frugal_lib.core import machine
+from frugal_lib.core import claims, files, machine, processes
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.files import write_text
+from frugal_lib.core.records import Record, Result, Run, lost, place, read, rounded, write
 
+__all__ = ["Diverged", "Record", "Result", "Run", "execute", "place", "read", "rounded", "sweep", "write"]
 
-@dataclass(frozen=True)
-class Run:
-    """Everything that changes a result, and nothing else: no device, no workers, no paths.
-
-    A field at its default is left out of the identity, so that a field added later does not
-    rename the records of earlier runs.
-    """
-
-    chapter: str
-    task: str
-    method: str
-    edition: str
-    data_digest: str
-    seed: int
-    samples: int
-    base: str = ""
-    base_digest: str = ""
-    learning_rate: float = 0.0
-    batch_size: int = 0
-    epochs: int = 0
-    patience: int = 0
-    dropout: float = 0.0
-    weight_decay: float = 0.01
-    train_limit: int | None = None
-    held_out_limit: int | None = None
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 0.9
-    max_new_tokens: int = 128
-    rank: int = 0
-    alpha: float = 0.0
-    modules: str = ""
-    format: str = "fp32"
-    pairs: int = 0
-    pair_sets: str = ""
-    teacher: str = ""
-    items: int = 0
-    selection: str = ""
-    judge_steps: int = 0
-    max_steps: int = 0
-    keep: str = "best"
-    doses: str = ""
-    folds: int = 0
-    fold: int = 0
-    minimal_pairs: int = 0
-    passes: int = 0
-    exposure: int = 0
-
-    def canonical(self) -> str:
-        """The run as JSON with sorted keys, without the fields that have their default."""
-        set_fields = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.default is dataclasses.MISSING or getattr(self, f.name) != f.default
-        }
-        return json.dumps(set_fields, sort_keys=True, separators=(",", ":"))
-
-    @property
-    def key(self) -> str:
-        """The first eight hex digits of the SHA-256 of `canonical()`."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:8]
-
-    @property
-    def path(self) -> str:
-        """Where its record lies below a results folder: readable settings first, then the key.
-
-        Chapter 1 has one base on the paper's split, all others are named.
-        """
-        base = f"-{self.base}" if self.base and (self.chapter != "baseline" or self.folds) else ""
-        adapter = f"-r{self.rank:03d}-a{self.alpha:g}-{self.modules}" if self.rank else ""
-        format = "" if self.format == "fp32" else f"-{self.format}"
-        taught = f"-{self.teacher}" + f"{self.items:04d}" * (self.items > 0) if self.teacher else ""
-        taught += f"-{self.selection}" if self.selection else ""
-        taught += "" if self.keep == "best" else f"-{self.keep}"
-        taught += f"-{self.doses.replace('+', '-')}" if self.doses else ""
-        fold = f"f{self.fold}of{self.folds}-" if self.folds else ""
-        rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-{fold}" if self.learning_rate else fold
-        edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
-        name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}{rate}s{self.seed}-{self.key}.json"
-        return f"{self.chapter}/{name}"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a computation gives back: numbers, per-example outputs, and a row per epoch."""
-
-    metrics: dict[str, float]
-    examples: list[dict] = field(default_factory=list)
-    history: list[dict] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A run and what came of it.
-
-    `status` is `ok`, `diverged`, `unsupported` (by the device) or `failed`; `error` says why.
-    """
-
-    run: Run
-    status: str
-    metrics: dict[str, float]
-    examples: list[dict]
-    history: list[dict]
-    environment: dict[str, Any]
-    error: str = ""
-
-    def to_json(self) -> str:
-        """The record as it is written to disk: an example a line, floats at 8 significant digits."""
-        content = rounded(dataclasses.asdict(self))
-        examples = ",\n".join(f"  {json.dumps(example, ensure_ascii=False)}" for example in content.pop("examples"))
-        rest = json.dumps(content, indent=1, ensure_ascii=False).removesuffix("\n}")
-        return f'{rest},\n "examples": [\n{examples}\n ]\n}}\n'
-
-    @classmethod
-    def from_json(cls, text: str) -> Record:
-        """The record in `text`; a `ValueError`, `TypeError` or `KeyError` where it is none."""
-        content = json.loads(text)
-        return cls(**(content | {"run": Run(**content["run"])}))
+POLL = 1.0  # seconds between two looks at what another process computes
 
 
 class Diverged(Exception):
@@ -150,49 +30,20 @@ class Diverged(Exception):
         self.history = history
 
 
+class SweepError(OSError):
+    """A sweep that cannot go on: one sentence for the user."""
+
+
+class Elsewhere(Exception):
+    """What a plan needs next is the share of other shards."""
+
+
+Compute = Callable[[Run, str], Result]
 Sweep = Callable[[list[Run]], list[Record]]
 """What gives a chapter the records of its runs; a chapter may ask for more once it has seen some."""
 
 
-def rounded(value: Any) -> Any:
-    """The same structure with floats at 8 significant digits: far below any noise, half the bytes.
-
-    A float that is not finite becomes None: JSON has no word for it.
-    """
-    if isinstance(value, float):
-        return float(f"{value:.8g}") if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    return value
-
-
-def write(record: Record, results: Path) -> Path:
-    """Write a record, in full or not at all."""
-    path = results / record.run.path
-    write_text(path, record.to_json())
-    return path
-
-
-def read(run: Run, results: Path) -> Record | None:
-    """The record of `run`, or None. One that does not parse, or is another run's, is moved aside and reported."""
-    path = results / run.path
-    try:
-        record = Record.from_json(path.read_text(encoding="utf-8"))
-        if record.run != run:
-            raise ValueError("another run's record")
-        return record
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        aside = path.with_suffix(".unreadable")
-        os.replace(path, aside)
-        print(f"{path}: not the record of its run ({error}); moved to {aside.name}.", file=sys.stderr)
-        return None
-
-
-def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto") -> Record:
+def execute(run: Run, compute: Compute, device: str = "auto") -> Record:
     """Run one run on one CPU thread or one GPU, and return its record, also when it fails.
 
     One thread, because then a result does not depend on the number of cores, and two workers on
@@ -214,6 +65,8 @@ def execute(run: Run, compute: Callable[[Run, str], Result], device: str = "auto
             result, status = Result({}), "failed"
             error = "".join(traceback.format_exception(problem))
             print(f"{run.path}: {error.strip().splitlines()[-1]}", file=sys.stderr)
+    if names := lost(result.metrics):
+        status, error = "diverged", f"not finite: {', '.join(names)}"
     return Record(run, status, result.metrics, result.examples, result.history, meter.environment(), error)
 
 
@@ -224,43 +77,179 @@ def is_missing(record: Record | None, device: str, retry: bool) -> bool:
     return record.status == "unsupported" and record.environment["device"] != machine.pick_device(device)
 
 
-def run_and_write(run: Run, compute: Callable, results: Path, device: str, retry: bool) -> tuple[Record, bool]:
-    """The record of `run` and whether it was computed now: another process may have been first."""
+def attempt(run: Run, compute: Compute, results: Path, device: str, retry: bool) -> tuple[Run, Record | None, bool]:
+    """A run, its record, and whether that was computed now; no record where another process is at it.
+
+    Raises:
+        SweepError: the record cannot be written.
+    """
     record = read(run, results)
     if not is_missing(record, device, retry):
-        return record, False
-    record = execute(run, compute, device)
-    write(record, results)
-    return record, True
+        return run, record, False
+    with claims.claimed(place(run, results)) as mine:
+        if not mine:
+            return run, None, False
+        record = read(run, results)  # it may have come since
+        if not is_missing(record, device, retry):
+            return run, record, False
+        record = execute(run, compute, device)
+        try:
+            write(record, results)
+        except OSError as error:
+            problem = f"this result was computed, and cannot be written ({error.strerror or error})"
+            path = place(run, results)
+            raise SweepError(f"{path}: {problem}; mend that, and the same command goes on.") from None
+        return run, record, True
+
+
+def run_and_write(run: Run, compute: Compute, results: Path, device: str, retry: bool) -> tuple[Record, bool]:
+    """The record of `run` and whether it was computed now; where another process is at it, that is waited for."""
+    while True:
+        _, record, fresh = attempt(run, compute, results, device, retry)
+        if record is not None:
+            return record, fresh
+        time.sleep(POLL)
 
 
 def sweep(
     runs: Sequence[Run],
-    compute: Callable[[Run, str], Result],
+    compute: Compute,
     results: Path,
     device: str = "auto",
     workers: int | None = None,
     retry: bool = False,
+    shard: tuple[int, int] | None = None,
+    ray: str = "",
 ) -> list[Record]:
     """The records of `runs` in their order; those that are missing are computed and written as they come.
 
-    A killed sweep goes on where it was. Several processes may work on the same sweep.
+    A killed sweep goes on where it was. Several processes, on one machine or several, may work on the same sweep:
+    each run is claimed by one of them, and each process waits for the rest at the end.
 
     Args:
         compute: from a run and a device to its `Result`; a function of a module, so that it can be pickled.
         workers: processes at once; by default one per core (or `LOKY_MAX_CPU_COUNT`), or one where there is a GPU.
         retry: compute runs again whose record says `failed`.
+        shard: (i, n): only every n-th run, from the i-th on.
+        ray: the address of a Ray cluster whose processes compute the runs; `results` is a folder that all its nodes
+            see.
+
+    Raises:
+        SweepError: nothing can be written in `results`, or workers are killed again and again.
+        Elsewhere: the shard is done, and other shards are not.
     """
+    files.sweep_up(results)
+    claims.clear_all(results)
     found = {run: read(run, results) for run in runs}
     missing = [run for run in found if is_missing(found[run], device, retry)]
+    share = set(list(found)[shard[0] - 1 :: shard[1]] if shard else found)
+    mine = [run for run in missing if run in share]
+    if mine:
+        files.try_out(results)
+    settings = (compute, results.resolve(), device, retry)
+    pool = on_cluster(ray, device, workers) if ray else local(device, workers, len(mine))
+    for record, _ in progress(rounds(mine, settings, pool), len(mine), pool["n_jobs"]):
+        found[record.run] = record
+    if others := len(missing) - len(mine):
+        raise Elsewhere(f"{others} of {len(found)} runs are other shards'")
+    return [found[run] for run in runs]
+
+
+def shard_of(text: str | None) -> tuple[int, int] | None:
+    """The shard that `i/n` names; none for None.
+
+    Raises:
+        ValueError: it is not two numbers, or i is not among 1 to n.
+    """
+    if text is None:
+        return None
+    parts = text.split("/")
+    if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):
+        number, count = map(int, parts)
+        if 1 <= number <= count:
+            return number, count
+    raise ValueError(f"--shard {text!r} is no shard; give I/N with I from 1 to N, such as 3/16.")
+
+
+def local(device: str, workers: int | None, jobs: int) -> dict:
+    """How joblib is to compute on this machine: in processes that end when this one does."""
     if workers is None:
         workers = 1 if machine.pick_device(device) == "cuda" else cpu_count()
-    jobs = [delayed(run_and_write)(run, compute, results, device, retry) for run in missing]
-    workers = max(1, min(workers, len(jobs)))
-    parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-    for record, _ in progress(parallel(jobs), len(jobs), workers):
-        found[record.run] = record
-    return [found[run] for run in runs]
+    workers = max(1, min(workers, jobs))
+    watched = {"initializer": processes.die_with, "initargs": (os.getpid(),)} if workers > 1 else {}
+    return {"n_jobs": workers} | watched
+
+
+def on_cluster(address: str, device: str, workers: int | None) -> dict:
+    """How joblib is to compute on a Ray cluster: by default a process for each of its CPUs, or GPUs for `cuda`.
+
+    A process counts as half a CPU, so that those of a node that is lost find room on the others, where Ray starts
+    them again with the run that each was at.
+
+    Raises:
+        SweepError: there is no Ray here, or no cluster at that address.
+    """
+    try:
+        import ray
+        from ray.util.joblib.ray_backend import RayBackend
+    except ImportError:
+        raise SweepError("--ray: the package ray is missing; install frugal-gpt2[cluster].") from None
+    try:
+        if (server := address.removeprefix("ray://")) != "auto":  # Ray itself would try for minutes
+            host, _, port = server.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(address=address, ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SweepError(
+            f"--ray {address}: no cluster answers there ({type(error).__name__}); see `ray status`."
+        ) from None
+
+    class Streaming(RayBackend):
+        """Ray's backend, whose results may come one by one: what joblib says it lacks is its parent's, not Ray's."""
+
+        supports_return_generator = True
+
+    register_parallel_backend("ray", Streaming)
+    unit = "GPU" if device == "cuda" else "CPU"
+    each = {"num_gpus": 1, "num_cpus": 0} if device == "cuda" else {"num_cpus": 0.5}
+    again = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
+    workers = workers or max(1, int(ray.cluster_resources().get(unit, 1)))
+    return {"backend": "ray", "n_jobs": workers, "ray_remote_args": each | again}
+
+
+def rounds(missing: Sequence[Run], settings: tuple, pool: dict) -> Iterator[tuple[Record, bool]]:
+    """Records as they come, and whether they were computed by this process, until each run has one.
+
+    What another process has claimed is looked for again at the end of a round. Where a worker was killed, what was
+    in flight is computed again, each run alone; one that is killed then, too, is left out.
+
+    Raises:
+        SweepError: runs were left out.
+    """
+    left, suspects, deadly = list(missing), [], []
+    while left:
+        batch, elsewhere = suspects[:1] or left, set()
+        jobs = (delayed(attempt)(run, *settings) for run in tuple(batch))
+        try:
+            for run, record, fresh in Parallel(**pool, return_as="generator_unordered", batch_size=1)(jobs):
+                if record is None:
+                    elsewhere.add(run)
+                else:
+                    left.remove(run)
+                    yield record, fresh
+            suspects = suspects[1:]
+        except BrokenProcessPool:
+            if suspects:
+                deadly.append(suspects.pop(0))
+                left.remove(deadly[-1])
+            else:  # runs are given out in their order
+                suspects = [run for run in left if run not in elsewhere][: pool["n_jobs"]]
+                print("a worker was killed; what was in flight is computed again, a run at a time.", file=sys.stderr)
+        while left and all(claims.is_held(claims.claim_of(place(run, settings[1]))) for run in left):
+            time.sleep(POLL)
+    if deadly:
+        names = ", ".join(run.path for run in deadly)
+        raise SweepError(f"{names}: whatever computes this is killed, perhaps for want of memory; give it more.")
 
 
 def progress(done: Iterator[tuple[Record, bool]], total: int, workers: int) -> Iterator[tuple[Record, bool]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,13 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from frugal_lib.core.fetch import read_text
+from frugal_lib.core.fetch import file_sha256, read_text
+from frugal_lib.core.files import folder_once, move_aside
 from frugal_lib.data.overlap import SHORTEST, Targets, folded
 from frugal_lib.data.sonnets import available_edition, load_sonnets, public_domain
 
 END = "<|endoftext|>"
+PARTS = ("train.npy", "held_out.npz", "facts.json", "tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ def fingerprint(*parts) -> str:
 
 
 def tokens_folder(folder: Path, work: Path, vocab_size: int) -> Path:
-    """Where the tokens of this corpus lie below `work`: no other corpus or vocabulary can meet them there."""
-    listing = [(path.relative_to(folder).as_posix(), path.stat().st_size) for path in text_files(folder)]
+    """Where the tokens of this corpus lie below `work`: no other text or vocabulary can meet them there."""
+    listing = [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in text_files(folder)]
     return work / f"tokens-{fingerprint(listing, vocab_size)}"
 
 
@@ -111,7 +114,7 @@ def encode(text: str, tokenizer: PreTrainedTokenizerFast) -> np.ndarray:
 
 
 def prepare(folder: Path, target: Path, vocab_size: int) -> None:
-    """Check, split and encode the works of `folder` into `target`; `facts.json` comes last."""
+    """Check, split and encode the works of `folder` into `target`, with the SHA-256 of each file of tokens."""
     works = read_works(folder)
     decontamination = check_decontaminated(works)
     train = {name: text for name, text in works.items() if not is_held_out(name)}
@@ -132,6 +135,19 @@ def prepare(folder: Path, target: Path, vocab_size: int) -> None:
         "decontamination": decontamination,
     }
     (target / "facts.json").write_text(json.dumps(facts))
+    (target / "sums.json").write_text(json.dumps({name: file_sha256(target / name) for name in PARTS}))
+
+
+def read_tokens(target: Path) -> Corpus:
+    """What `prepare` wrote; a `ValueError` or `OSError` where that was damaged since."""
+    sums = json.loads((target / "sums.json").read_text())
+    if damaged := [name for name in PARTS if file_sha256(target / name) != sums.get(name)]:
+        raise ValueError(f"{damaged[0]} is no longer what was written")
+    with np.load(target / "held_out.npz") as rows:
+        held_out = dict(rows)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(target / "tokenizer")
+    facts = json.loads((target / "facts.json").read_text())
+    return Corpus(tokenizer, np.load(target / "train.npy", mmap_mode="r"), held_out, facts)
 
 
 def load_corpus(folder: Path, work: Path, vocab_size: int) -> Corpus:
@@ -142,11 +158,14 @@ def load_corpus(folder: Path, work: Path, vocab_size: int) -> Corpus:
         ValueError: it holds lines of the sonnets, or too few works.
     """
     target = tokens_folder(folder, work, vocab_size)
-    if not (target / "facts.json").exists():
-        target.mkdir(parents=True, exist_ok=True)
-        prepare(folder, target, vocab_size)
-    with np.load(target / "held_out.npz") as rows:
-        held_out = dict(rows)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(target / "tokenizer")
-    facts = json.loads((target / "facts.json").read_text())
-    return Corpus(tokenizer, np.load(target / "train.npy", mmap_mode="r"), held_out, facts)
+
+    def fill(unfinished: Path) -> None:
+        prepare(folder, unfinished, vocab_size)
+
+    try:
+        return read_tokens(folder_once(target, fill))
+    except (OSError, ValueError) as error:
+        if not target.is_dir():  # the text is at fault, not what was kept of it
+            raise
+        print(f"{target}: cannot be read ({error}); moved to {move_aside(target).name}, made again.", file=sys.stderr)
+        return read_tokens(folder_once(target, fill))

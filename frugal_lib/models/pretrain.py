@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -28,7 +30,7 @@ from pydantic.dataclasses import dataclass
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from frugal_lib.core import machine
-from frugal_lib.core.files import replacing
+from frugal_lib.core.files import alone, move_aside, replacing, sweep_up, write_text
 from frugal_lib.core.validated import STRICT, first_problem
 from frugal_lib.data.corpus import fingerprint, load_corpus, tokens_folder
 from frugal_lib.models.muon import Muon
@@ -162,12 +164,25 @@ def validation_loss(forward, tokens: np.ndarray, recipe: Recipe, windows: int = 
     return sum(forward(part).item() for part in parts) / len(parts)
 
 
+def read_checkpoint(checkpoint: Path) -> dict:
+    """What is in a checkpoint; nothing where there is none, or one that was damaged, which is moved aside."""
+    if not checkpoint.exists():
+        return {}
+    try:
+        saved = torch.load(checkpoint, weights_only=True)
+        return {name: saved[name] for name in ("model", "optimizers", "state")}
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        aside = move_aside(checkpoint).name
+        problem = f"cannot be read ({type(error).__name__}); moved to {aside}, and training begins anew"
+        print(f"{checkpoint}: {problem}.", file=sys.stderr)
+        return {}
+
+
 def resume(checkpoint: Path, model, optimizers) -> dict:
     """The state in `checkpoint`, model and optimizers set to it; a fresh state where there is none."""
     fresh = {"step": 0, "seconds": 0.0, "curve": [], "threads": torch.get_num_threads()}
-    if not checkpoint.exists():
+    if not (saved := read_checkpoint(checkpoint)):
         return fresh
-    saved = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(saved["model"])
     for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
         optimizer.load_state_dict(state)
@@ -240,19 +255,24 @@ def keep(work: Path, model, optimizers, state: dict) -> None:
     states = [optimizer.state_dict() for optimizer in optimizers]
     with replacing(work / "checkpoint.pt") as temporary:
         torch.save({"model": model.state_dict(), "optimizers": states, "state": state}, temporary)
-    (work / "curve.json").write_text(json.dumps(state["curve"]))
+    write_text(work / "curve.json", json.dumps(state["curve"]))
 
 
 def pretrain(folder: Path, work: Path, out: Path, recipe: Recipe, compiled: bool = True) -> dict:
     """The whole way from a folder of text to shipped weights; returns the facts written beside them.
 
     A killed run goes on from its last checkpoint below `work`; another corpus or recipe starts its own.
+
+    Raises:
+        Busy: another process is at the same run.
     """
     corpus = load_corpus(folder, work, recipe.vocab_size)
     run_folder = tokens_folder(folder, work, recipe.vocab_size) / f"run-{fingerprint(asdict(recipe))}"
     run_folder.mkdir(parents=True, exist_ok=True)
     model = new_model(recipe, corpus.tokenizer.eos_token_id)
-    state = train(model, corpus.train, corpus.valid, recipe, run_folder, compiled=compiled)
+    with alone(run_folder):
+        sweep_up(run_folder)
+        state = train(model, corpus.train, corpus.valid, recipe, run_folder, compiled=compiled)
     where = {"processor": machine.processor(), "threads": state["threads"]}
     facts = {
         "recipe": asdict(recipe),
@@ -264,5 +284,5 @@ def pretrain(folder: Path, work: Path, out: Path, recipe: Recipe, compiled: bool
     }
     model.half().save_pretrained(out)
     corpus.tokenizer.save_pretrained(out)
-    (out / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
+    write_text(out / "training.json", json.dumps(facts, indent=1) + "\n")
     return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, make_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -117,8 +118,16 @@ class Common:
     folds: Folds | None
 
     def results_folder(self, instead: str | Path | None = None) -> Path:
-        """Where records lie: `instead` where it is given, else the profile's folder in the project."""
-        return Path(instead) if instead else ROOT / self.results
+        """Where records lie: `instead` where it is given, else the profile's folder in the project.
+
+        Raises:
+            ProfileError: the profile's folder is not in the project.
+        """
+        folder = Path(os.path.normpath(ROOT / self.results))
+        if not instead and ROOT not in folder.parents:
+            problem = f"results: {self.results!r} lies outside the project; name a folder in it, or give --results"
+            raise ProfileError(f"profile {self.name!r}, {problem}.")
+        return Path(instead) if instead else folder
 
     @property
     def figures_folder(self) -> Path:

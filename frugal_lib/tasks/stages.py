@@ -8,17 +8,18 @@ to ask about) it leaves as it is.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
 from frugal_lib.core import fetch, machine
-from frugal_lib.core.files import replacing
+from frugal_lib.core.files import move_aside, replacing
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import sonnets
 from frugal_lib.data.sonnets import Sonnet
@@ -111,16 +112,28 @@ def trained(work: Work) -> None:
 def trained_once(work: Work) -> None:
     """Model: as `trained`; in FP32 trained anew and kept, for any other format read where it was kept."""
     path = checkpoint(work.run)
-    if work.run.format != "fp32" and path.exists():
+    if work.run.format == "fp32" or not taken_over(work, path):
+        trained(work)
+        keep(work, path)
+
+
+def taken_over(work: Work, path: Path) -> bool:
+    """Whether the model could be read where it was kept; a file that was damaged is moved aside."""
+    if not path.exists():
+        return False
+    try:
         with safe_open(path, "pt") as file:
             kept = json.loads(file.metadata()["trained"])
         model = bases.load_model(work.run.base, work.run.dropout)
         load_model(model, path)
-        work.model, work.history = model.to(work.device).eval(), kept["history"]
-        work.metrics |= kept["facts"]
-        return
-    trained(work)
-    keep(work, path)
+        history, facts = kept["history"], kept["facts"]
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        problem = f"cannot be read ({type(error).__name__}); moved to {move_aside(path).name}, and trained anew"
+        print(f"{path}: {problem}.", file=sys.stderr)
+        return False
+    work.model, work.history = model.to(work.device).eval(), history
+    work.metrics |= facts
+    return True
 
 
 def keep(work: Work, path: Path) -> None:

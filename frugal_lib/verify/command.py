@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from frugal_lib.chapters import measurements
-from frugal_lib.core import machine
+from frugal_lib.core import machine, runs
 from frugal_lib.core.runs import Record
 from frugal_lib.profiles import Profile, load_profile, names
 from frugal_lib.verify import examples, files, rerun
@@ -52,7 +51,7 @@ def check(profile: Profile, folder: Path) -> Findings:
     else:
         found.problems += files.check_commits(records, commits)
     jobs = (delayed(examples.problems)(record) for record in records.values())  # as many at once as there are cores
-    told = Parallel(n_jobs=os.cpu_count() or 1, backend="multiprocessing")(jobs)
+    told = Parallel(**runs.local("cpu", None, len(records)), backend="multiprocessing")(jobs)
     for name, (wrong, undetermined, untried) in zip(records, told, strict=True):
         found.problems += [Problem(name, what) for what in wrong]
         found.undetermined.update(undetermined)
@@ -73,9 +72,8 @@ def recompute(
         groups = rerun.within(groups, 60 * minutes)
     timed = {name for name, group in groups.items() if group[0].run.method in measurements.METHODS}
     ordered = sorted(groups.keys() - timed, key=lambda name: -rerun.cost(groups[name][0]))  # long ones first
-    workers = workers or (1 if machine.pick_device(device) == "cuda" else os.cpu_count() or 1)
     jobs = (delayed(rerun.first_possible)(name, groups[name], folder, device) for name in ordered)
-    done = Parallel(n_jobs=min(workers, max(1, len(ordered))), return_as="generator_unordered")(jobs)
+    done = Parallel(**runs.local(device, workers, len(ordered)), return_as="generator_unordered")(jobs)
     found = list(rerun.progress(done, len(ordered)))
     # A measurement's clock may differ, all else not; nothing else runs meanwhile.
     thens = {name: groups[name][0] for name in sorted(timed)}

@@ -271,7 +271,11 @@ def problems(record: Record) -> tuple[list[str], set[str], list[str]]:
         return [], set(), []
     wrong, determined, untried = [], set(), []
     for rule in rules(record):
-        again = rule(record)
+        try:
+            again = rule(record)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+            wrong.append(f"its {rule.__name__.replace('_', ' ')} cannot be computed ({type(error).__name__}: {error})")
+            continue
         determined |= again.metrics.keys()
         wrong += again.wrong
         untried += again.untried

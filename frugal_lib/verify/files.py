@@ -9,7 +9,7 @@ from pathlib import Path
 
 from frugal_lib.chapters import registry
 from frugal_lib.core import fetch, machine
-from frugal_lib.core.runs import Record, Run
+from frugal_lib.core.records import Record, Run, lost
 from frugal_lib.profiles import Profile
 
 SUMS = "SHA256SUMS"  # of all records of a folder, as `sha256sum -c` reads it
@@ -26,14 +26,14 @@ class Problem:
 def load(folder: Path) -> tuple[dict[str, Record], list[Problem]]:
     """All records of a folder by their path below it, and what is wrong with the files as such."""
     found, problems = {}, []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", SUMS))):
         name = path.relative_to(folder).as_posix()
         try:
             record = Record.from_json(path.read_text(encoding="utf-8"))
             found[name] = record
             if record.run.path != name:
                 problems.append(Problem(name, f"its run is that of {record.run.path}; restore the file."))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError) as error:
             problems.append(Problem(name, f"not a record ({error}); restore or remove it."))
     return found, problems
 
@@ -72,7 +72,7 @@ def planned(profile: Profile, chapter: str, known: Mapping[Run, Record]) -> tupl
         plan = registry.plan_of(chapter)
         plan.records(profile, 0, sweep)
         plan.fold_records(profile, 0, sweep)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         return asked, [Problem(chapter, f"its plan cannot go on without its missing records ({error}).")]
     return asked, []
 
@@ -92,11 +92,16 @@ def check_plans(profile: Profile, records: Mapping[str, Record], measured: Itera
 
 
 def check_status(records: Mapping[str, Record]) -> list[Problem]:
-    """Runs that failed."""
-    return [
+    """Runs that failed, and those that are said to have ended badly though all their numbers are there."""
+    failed = [
         Problem(name, f"the run failed ({record.error.strip().splitlines()[-1:]}); compute it with --retry-failed.")
         for name, record in records.items()
         if record.status == "failed"
+    ]
+    return failed + [
+        Problem(name, f"its status is {record.status}, but its metrics are all there.")
+        for name, record in records.items()
+        if record.status != "ok" and record.metrics and not lost(record.metrics)
     ]
 
 

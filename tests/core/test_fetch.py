@@ -1,6 +1,8 @@
 import functools
 import hashlib
 import http.server
+import io
+import tarfile
 import threading
 
 import pytest
@@ -70,6 +72,42 @@ def test_a_package_that_no_index_has_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
     with pytest.raises(DataError, match="frugal-no-such-package==0: pip cannot download it"):
         fetch.package_file(Package("frugal-no-such-package==0", "none.whl", "0" * 64))
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """A folder that pip takes packages from, and none else, with an sdist whose build writes a file."""
+    folder, mark = tmp_path / "index", tmp_path / "the build has run"
+    folder.mkdir()
+    setup = (
+        f"import pathlib, setuptools\npathlib.Path({str(mark)!r}).touch()\nsetuptools.setup(name='verse', version='1')"
+    )
+    with tarfile.open(folder / "verse-1.tar.gz", "w:gz") as archive:
+        for name, text in (("setup.py", setup), ("PKG-INFO", "Metadata-Version: 2.1\nName: verse\nVersion: 1\n")):
+            member = tarfile.TarInfo(f"verse-1/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(folder)), ("PIP_NO_BUILD_ISOLATION", "0")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
+    return folder / "verse-1.tar.gz", mark
+
+
+def test_nothing_of_a_doctored_sdist_is_run_before_its_hash_is_compared(index, tmp_path):
+    path, mark = index
+    with pytest.raises(DataError, match=r"verse==1: the index has another file than the pinned one"):
+        fetch.package_file(Package("verse==1", path.name, "0" * 64))
+    assert not mark.exists() and list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_pinned_package_is_fetched_once_and_again_where_it_was_damaged(index, capsys):
+    path, mark = index
+    package = Package("verse==1", path.name, fetch.file_sha256(path))
+    kept = fetch.package_file(package)
+    assert kept.read_bytes() == path.read_bytes() and mark.exists()  # so the test above could have failed
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert fetch.package_file(package).read_bytes() == path.read_bytes()
+    assert f"{kept}: damaged; moved to {kept.name}.1.unreadable, fetched again." in capsys.readouterr().err
 
 
 def test_a_pinned_file_is_that_of_the_data_folder_or_comes_from_the_network(server, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -83,3 +85,47 @@ def test_a_process_of_its_own_says_no_more_than_the_sentence(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def repository(folder):
+    """A git repository with one commit of all that lies in a folder; the commit."""
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", "-C", folder, *words], check=True, env=os.environ | {"GIT_CONFIG_GLOBAL": "/dev/null"})
+    return subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True).stdout[:10]
+
+
+@pytest.fixture
+def unpacked(tmp_path, monkeypatch):
+    """The project as files in a folder of another project's repository, taken for the one that runs."""
+    copy = tmp_path / "other" / "frugal"
+    (copy / "frugal_lib").mkdir(parents=True)
+    (copy / "pyproject.toml").touch()
+    (tmp_path / "other" / "code.c").touch()
+    monkeypatch.setattr(machine, "ROOT", copy)
+    machine.commit.cache_clear()
+    yield copy
+    machine.commit.cache_clear()
+
+
+def test_the_commit_is_the_projects_own_or_unknown(unpacked):
+    other = repository(unpacked.parent)
+    assert machine.commit() == "unknown"
+    machine.commit.cache_clear()
+    own = repository(unpacked)
+    assert machine.commit() == own != other
+    (unpacked / "frugal_lib" / "new.py").touch()
+    machine.commit.cache_clear()
+    assert machine.commit() == f"{own}+"
+
+
+def test_the_variables_that_git_sets_for_its_hooks_lead_nowhere_else(unpacked, monkeypatch):
+    repository(unpacked.parent)
+    monkeypatch.setenv("GIT_DIR", str(unpacked.parent / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(unpacked))
+    assert machine.commit() == "unknown"
+
+
+def test_an_installed_package_without_a_checkout_says_so(unpacked):
+    (unpacked / "pyproject.toml").unlink()
+    assert machine.commit() == f"package {version('frugal-gpt2')}"

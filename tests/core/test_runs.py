@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fakes.runs import RUN, first_runs
 
-from frugal_lib.core import runs
+from frugal_lib.core import claims, runs
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Diverged, Record, Result
 from frugal_lib.profiles import load_profile
@@ -114,7 +116,7 @@ def test_a_record_that_does_not_parse_is_moved_aside_and_reported(tmp_path, caps
     path = runs.write(runs.execute(RUN, fine, "cpu"), tmp_path)
     path.write_text(path.read_text()[:100])
     assert runs.sweep([RUN], fine, tmp_path, workers=1)[0].status == "ok"
-    assert path.with_suffix(".unreadable").exists()
+    assert path.with_name(f"{path.name}.1.unreadable").exists()
     assert "not the record of its run" in capsys.readouterr().err
 
 
@@ -122,13 +124,78 @@ def test_a_record_under_another_runs_name_is_moved_aside(tmp_path):
     path = runs.write(runs.execute(RUN, fine, "cpu"), tmp_path)
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
     assert runs.read(RUN, tmp_path) is None
-    assert path.with_suffix(".unreadable").exists() and not path.exists()
+    assert path.with_name(f"{path.name}.1.unreadable").exists() and not path.exists()
 
 
 def test_a_sweep_keeps_the_order_of_its_runs_and_computes_in_processes(tmp_path):
     several = [dataclasses.replace(RUN, seed=seed) for seed in (3, 1, 2)]
     records = runs.sweep(several, fine, tmp_path, workers=2)
     assert [record.metrics["seed_squared"] for record in records] == [9, 1, 4]
+
+
+def test_what_another_process_computes_is_waited_for(tmp_path, capsys):
+    """It holds the claim on one run, and writes its record while the others are computed."""
+    several = [dataclasses.replace(RUN, seed=seed) for seed in (1, 2, 3)]
+    ready, go = threading.Event(), threading.Event()
+
+    def another():
+        with claims.claimed(tmp_path / several[0].path):
+            ready.set()
+            go.wait()
+            runs.write(dataclasses.replace(runs.execute(several[0], fine, "cpu"), error="of another"), tmp_path)
+
+    def watched(run, device):
+        go.set()
+        return fine(run, device)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(another)
+        ready.wait()
+        found = runs.sweep(several, watched, tmp_path, workers=1)
+    assert [record.error for record in found] == ["of another", "", ""]
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["ok"] * 3
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_folder_where_nothing_can_be_written_is_told_before_anything_is_computed(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file: nothing can be written there"):
+        runs.sweep([RUN], lambda run, device: pytest.fail("computed"), tmp_path / "file", workers=1)
+
+
+def test_a_result_that_cannot_be_written_is_one_sentence_with_its_name(tmp_path, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("frugal_lib.core.records.write_text", full)
+    with pytest.raises(
+        runs.SweepError, match=r"b67ecd68\.json: this result was computed, and cannot be written \(No sp"
+    ):
+        runs.sweep([RUN], fine, tmp_path, workers=1)
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_result_that_is_not_finite_is_diverged_and_says_what(tmp_path):
+    record = runs.execute(RUN, lambda run, device: Result({"dev_nll": float("inf"), "dev_bpc": 1.0}), "cpu")
+    runs.write(record, tmp_path)
+    found = runs.read(RUN, tmp_path)
+    assert (found.status, found.error) == ("diverged", "not finite: dev_nll")
+    assert found.metrics == {"dev_nll": None, "dev_bpc": 1.0}
+
+
+def test_shards_share_the_runs_and_the_last_finds_all(tmp_path):
+    several = [dataclasses.replace(RUN, seed=seed) for seed in range(5)]
+    with pytest.raises(runs.Elsewhere, match=r"2 of 5 runs are other shards'"):
+        runs.sweep(several, fine, tmp_path, workers=1, shard=(1, 2))
+    assert [runs.read(run, tmp_path) is not None for run in several] == [True, False, True, False, True]
+    assert len(runs.sweep(several, fine, tmp_path, workers=1, shard=(2, 2))) == 5
+
+
+def test_a_shard_is_two_numbers():
+    assert runs.shard_of("3/16") == (3, 16) and runs.shard_of(None) is None
+    for text in ("0/4", "5/4", "1", "1/2/3", "a/b", "-1/2", "1/²"):
+        with pytest.raises(ValueError, match="is no shard; give I/N"):
+            runs.shard_of(text)
 
 
 def start(profile, results):

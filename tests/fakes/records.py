@@ -3,7 +3,8 @@
 from frugal_lib.core.runs import Record
 from frugal_lib.data.labelled import CLASSES
 
-ENVIRONMENT = {"seconds": 60.0, "commit": "abc", "device_name": "a <cpu>", "threads": 1, "versions": {"torch": "2"}}
+ENVIRONMENT = {"seconds": 60.0, "peak_memory_mb": 500.0, "device": "cpu", "device_name": "a <cpu>", "threads": 1,
+               "commit": "abc", "versions": {"torch": "2"}}  # fmt: skip
 ACCURACY = {"majority": 0.3, "tfidf": 0.6, "last-layer": 0.5, "full": 0.8}
 EXAMPLES = 400
 

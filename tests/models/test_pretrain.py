@@ -12,7 +12,7 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
-from frugal_lib.core import machine
+from frugal_lib.core import files, machine
 from frugal_lib.data import corpus as corpus_text
 from frugal_lib.models import pretrain
 from frugal_lib.models.pretrain import Recipe
@@ -147,8 +147,53 @@ def test_a_recipe_that_cannot_be_is_one_sentence(corpus, size, setting, sentence
 def test_another_corpus_or_vocabulary_never_meets_an_older_ones_tokens(corpus, tmp_path):
     first = corpus_text.tokens_folder(corpus, tmp_path, 300)
     assert corpus_text.tokens_folder(corpus, tmp_path, 301) != first
-    (corpus / "work3.txt").write_text("changed")
+    text = (corpus / "work3.txt").read_text()
+    (corpus / "work3.txt").write_text(text[::-1])  # as many bytes
     assert corpus_text.tokens_folder(corpus, tmp_path, 300) != first
+    (corpus / "work3.txt").write_text(text)
+    assert corpus_text.tokens_folder(corpus, tmp_path, 300) == first
+
+
+def test_a_sonnet_that_takes_the_place_of_as_many_bytes_is_seen(corpus, tmp_path, sonnets):
+    corpus_text.load_corpus(corpus, tmp_path / "work", 300)
+    path = corpus / "work7.txt"
+    size = path.stat().st_size
+    path.write_bytes((sonnets.dev[3].text.encode() * 9)[:size])
+    assert path.stat().st_size == size
+    with pytest.raises(ValueError, match=r"^work7\.txt: shares text with the sonnets"):
+        corpus_text.load_corpus(corpus, tmp_path / "work", 300)
+
+
+@pytest.mark.parametrize("part", corpus_text.PARTS)
+def test_tokens_that_were_damaged_are_moved_aside_and_made_again(corpus, tmp_path, capsys, part):
+    first = corpus_text.load_corpus(corpus, tmp_path / "work", 300)
+    whole = np.array(first.train)
+    path = corpus_text.tokens_folder(corpus, tmp_path / "work", 300) / part
+    path.write_bytes(path.read_bytes()[:-1])
+    again = corpus_text.load_corpus(corpus, tmp_path / "work", 300)
+    assert np.array_equal(again.train, whole) and again.facts == first.facts
+    assert ".1.unreadable, made again" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_moved_aside_and_training_begins_anew(corpus, tmp_path, capsys):
+    def trained(out):
+        pretrain.pretrain(corpus, tmp_path / "work", tmp_path / out, TINY, compiled=False)
+        return (tmp_path / out / "model.safetensors").read_bytes()
+
+    whole = trained("whole")
+    for damage in (lambda content: content[:1000], lambda content: b"", lambda content: content[:-1]):
+        (path,) = (tmp_path / "work").rglob("checkpoint.pt")
+        path.write_bytes(damage(path.read_bytes()))
+        assert trained("again") == whole
+        assert "checkpoint.pt: cannot be read" in capsys.readouterr().err
+    assert len(list((tmp_path / "work").rglob("checkpoint.pt.*.unreadable"))) == 3
+
+
+def test_two_processes_do_not_train_the_same(corpus, tmp_path):
+    pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "out", TINY, compiled=False)
+    (folder,) = (path.parent for path in (tmp_path / "work").rglob("checkpoint.pt"))
+    with files.alone(folder), pytest.raises(files.Busy, match="another process writes it"):
+        pretrain.pretrain(corpus, tmp_path / "work", tmp_path / "out", TINY, compiled=False)
 
 
 def test_another_recipe_starts_its_own_run(corpus, tmp_path):

@@ -44,3 +44,11 @@ def test_a_wrong_key_is_named(tmp_path, change, words):
 def test_an_unknown_profile_lists_the_known_ones():
     with pytest.raises(ProfileError, match="choose one of micro, paper, small, smoke"):
         load_profile("huge")
+
+
+@pytest.mark.parametrize("folder", ["../elsewhere", "/tmp/elsewhere", "results/../../elsewhere", "."])
+def test_results_outside_the_project_are_refused_unless_they_are_asked_for(tmp_path, folder):
+    profile = load_profile(changed(tmp_path, lambda content: content.update(results=folder)))
+    with pytest.raises(ProfileError, match=f"results: '{folder}' lies outside the project; name a folder in it, or"):
+        profile.results_folder()
+    assert profile.results_folder(tmp_path / "results") == tmp_path / "results"

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from fakes.records import ENVIRONMENT
 from typer.testing import CliRunner
 
 from frugal_lib.__main__ import app
@@ -161,6 +162,20 @@ def test_a_chapter_without_its_first_records_is_reported_not_a_traceback():
     assert any(p.path == "synthetic" and "cannot go on" in p.what for p in problems)
 
 
+def test_examples_of_another_shape_are_named_not_a_traceback():
+    record = committed("quantization/sonnets-nano-full-nf4")
+    rows = [{"kind": row["kind"]} for row in record.examples]
+    found = wrong(dataclasses.replace(record, examples=rows))
+    assert found and all("cannot be computed (KeyError" in what for what in found)
+
+
+def test_a_record_that_is_said_to_have_diverged_with_all_its_numbers_is_named():
+    record = committed("lora/sonnets-floor-draws")
+    (problem,) = files.check_status({"a": dataclasses.replace(record, status="diverged")})
+    assert problem.what == "its status is diverged, but its metrics are all there."
+    assert files.check_status({"a": dataclasses.replace(record, status="diverged", metrics={"dev_nll": None})}) == []
+
+
 def test_a_commit_that_nobody_has_is_named():
     record = committed("lora/sonnets-floor-draws")
     commit = record.environment["commit"].removesuffix("+")
@@ -231,11 +246,11 @@ def test_another_text_differs(kept):
 
 def test_on_another_processor_sampled_texts_may_differ_and_losses_a_little():
     rows = [{"kind": "completion", "id": i, "text": "a line"} for i in range(100)]
-    then = Record(tiny(), "ok", {"dev_chrf": 40.0, "dev_nll": 2.0}, rows, [], {"device_name": "one"})
+    then = Record(tiny(), "ok", {"dev_chrf": 40.0, "dev_nll": 2.0}, rows, [], ENVIRONMENT | {"device_name": "one"})
     changed = [rows[0] | {"text": "another"}, *rows[1:]]
     now = dataclasses.replace(then, examples=changed, metrics={"dev_chrf": 39.0, "dev_nll": 2.01})
     assert rerun.outcome("kind", then, now).differs
-    elsewhere = dataclasses.replace(now, environment={"device_name": "other"})
+    elsewhere = dataclasses.replace(now, environment=ENVIRONMENT | {"device_name": "other"})
     found = rerun.outcome("kind", then, elsewhere)
     assert found.verdict == "another processor: 1 of 100 sampled texts differ" and not found.differs
     assert found.difference == pytest.approx(0.01)
@@ -248,7 +263,7 @@ def test_on_another_processor_sampled_texts_may_differ_and_losses_a_little():
 
 
 def test_clocks_may_differ_and_later_code_may_measure_more():
-    then = Record(tiny(), "ok", {"train_seconds": 1.0, "dev_nll": 2.0}, [], [], {"seconds": 1})
+    then = Record(tiny(), "ok", {"train_seconds": 1.0, "dev_nll": 2.0}, [], [], ENVIRONMENT)
     now = dataclasses.replace(then, metrics={"train_seconds": 9.0, "dev_nll": 2.0 + 1e-5, "saved_bytes": 3})
     found = rerun.outcome("kind", then, now)
     assert found.verdict == "equal within the tolerance" and found.difference == pytest.approx(5e-6, rel=1e-3)

@@ -128,6 +128,11 @@ def test_formats_are_made_of_one_fine_tuning_that_is_trained_once(monkeypatch, t
     assert results["fp64"].history == results["int4-tensor"].history
     assert results["int4-tensor"].metrics["dev_nll"] > results["fp64"].metrics["dev_nll"]
     assert results["int4-tensor"].metrics["file_bytes"] < results["fp64"].metrics["file_bytes"] / 2
+    path = stages.checkpoint(run)
+    path.write_bytes(path.read_bytes()[:-1000])
+    again = core_runs.execute(chosen[1], registry.compute, "cpu")
+    assert trained == ["fp64", "int4-tensor"] and again.examples == results["int4-tensor"].examples
+    assert path.exists() and path.with_name(f"{path.name}.1.unreadable").exists()
     plain = core_runs.execute(dataclasses.replace(run, chapter="lora"), registry.compute, "cpu")
     assert plain.metrics["dev_nll"] == pytest.approx(results["fp64"].metrics["dev_nll"], abs=1e-4)
 
