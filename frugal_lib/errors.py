@@ -24,7 +24,14 @@ FORESEEN = (
     ProfileError, DataError, OSError, ValueError, RecursionError, MemoryError, OverflowError, ImportError, EOFError,
     BadZipFile, BrokenExecutor, subprocess.SubprocessError,
 )  # fmt: skip
-NETWORK = ("httpx", "httpcore", "requests", "urllib3")  # packages whose errors are of no common kind
+NETWORK = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "requests",
+    "urllib3",
+)  # packages whose errors are of no common kind
 Debug = Annotated[bool, typer.Option("--debug", help="Show where it failed: the whole traceback.")]
 LONGEST = 600  # characters of a sentence
 
