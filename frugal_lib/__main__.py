@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated
 
 import typer
+
+from frugal_lib.errors import echo, fail, never_unprintable, with_boundary
 
 app = typer.Typer(
     help="What actually breaks when GPT-2 gets frugal? Runs, scores and checks behind the book.",
@@ -18,30 +20,9 @@ app = typer.Typer(
 )
 
 
-def fail(message: object) -> typer.Exit:
-    """One clear sentence on standard error; raise what is returned."""
-    typer.echo(f"frugal_lib: {message}", err=True)
-    return typer.Exit(2)
-
-
 def command(work: Callable[..., None]) -> Callable[..., None]:
-    """A command of `app`: what can be foreseen to go wrong is one sentence, and so is an interruption."""
-
-    @app.command()
-    @wraps(work)
-    def told(*args, **settings) -> None:
-        from frugal_lib.core.fetch import DataError
-        from frugal_lib.profiles import ProfileError
-
-        try:
-            work(*args, **settings)
-        except (ProfileError, DataError, OSError, ValueError) as error:
-            raise fail(error) from None
-        except KeyboardInterrupt:
-            typer.echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
-            raise typer.Exit(130) from None
-
-    return told
+    """A command of `app`, with the one boundary for errors."""
+    return app.command()(with_boundary(work))
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -64,11 +45,13 @@ def score(
 
     result = score_files(generated, gold)
     if as_json:
-        return typer.echo(json.dumps(result, indent=1))
-    typer.echo(f"{'sonnet':>6}  {'chrF':>6}  {'chrF of the continuation':>24}")
+        return echo(json.dumps(result, indent=1))
+    echo(f"{'sonnet':>6}  {'chrF':>6}  {'chrF of the continuation':>24}")
     for row in result["per_sonnet"]:
-        typer.echo(f"{row['id']:>6}  {row['chrf']:6.2f}  {row['chrf_continuation']:24.2f}")
-    typer.echo(f"{'all':>6}  {result['chrf']:6.2f}  {result['chrf_continuation']:24.2f}   ({result['signature']})")
+        echo(f"{row['id']:>6}  {row['chrf']:6.2f}  {row['chrf_continuation']:24.2f}")
+    echo(f"{'all':>6}  {result['chrf']:6.2f}  {result['chrf_continuation']:24.2f}   ({result['signature']})")
+    if result["matched"] == "position":
+        echo("The numbers of the two files differ, so that their sonnets were matched by position.", err=True)
 
 
 @command
@@ -78,21 +61,25 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Is synthetic text a copy of held-out text? Verbatim and near-verbatim lines, and the share of words copied."""
-    from frugal_lib.data.overlap import MOSTLY, NEAR, summary
-    from frugal_lib.data.text_files import read_texts
+    from frugal_lib.data.audit import audit as compare
+    from frugal_lib.data.overlap import MOSTLY, NEAR
 
-    found = summary(list(read_texts(synthetic).values()), read_texts(against))
+    found = compare(synthetic, against)
     if as_json:
-        return typer.echo(json.dumps(found, indent=1))
-    typer.echo(
+        return echo(json.dumps(found, indent=1))
+    echo(
         f"{found['items']} items, {found['unique_items']} of them different; {found['items_overlapping']} share text "
         f"with {against.name}, {found['items_mostly_verbatim']} have {MOSTLY} or more of its lines.\n"
         f"{found['lines']} lines: {found['lines_verbatim']} verbatim, {found['lines_near']} nearly so (at least "
-        f"{100 * NEAR:.0f} % of the words). {100 * found['token_share']:.1f} % of the words are copied."
+        f"{100 * NEAR:.0f} % of the words). {100 * found['token_share']:.1f} % of its {found['words']:,} words are "
+        f"copied; compared with {found['words_against']:,} words of {against.name}."
     )
+    if found["items_without_words"]:
+        echo(f"{found['items_without_words']} items have no word in them, and were not compared.")
     for name in dict.fromkeys([*found["by_target"], *found["near_by_target"]]):
         verbatim, near = (found[kind].get(name, 0) for kind in ("by_target", "near_by_target"))
-        typer.echo(f"{name:>12}: {verbatim} lines verbatim, {near} nearly so")
+        shown = shorten(name, 60, placeholder=" …")
+        echo(f"{shown:>12}: {verbatim} lines verbatim, {near} nearly so")
 
 
 @command
@@ -127,7 +114,7 @@ def sweep(
             typer.echo(f"shard {shard}: done; {error}. When they are there, the same command goes on.")
     states = [record.status for record in records]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("ok", "diverged", "unsupported", "failed") if s in states)
-    typer.echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")
+    echo(f"{chapter}, profile {loaded.name}: {len(records)} runs in {folder / chapter}: {counts}")
     if "failed" in states:
         raise typer.Exit(1)
 
@@ -152,7 +139,7 @@ def benchmark(
     for record in found:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
-        typer.echo(BY_CHAPTER[chapter].summary(record))
+        echo(BY_CHAPTER[chapter].summary(record))
 
 
 @command
@@ -175,7 +162,7 @@ def pretrain(
     out = out or Path("_build") / size
     recipe = make_recipe(size, [*([f"tokens={tokens}"] if tokens else []), *(settings or [])])
     facts = train_base(corpus, work or cache_dir() / "pretrain", out, recipe, compiled)
-    typer.echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out}")
+    echo(f"{facts['parameters']:,} parameters, {facts['seconds']:.0f} s, weights in {out}")
 
 
 @command
@@ -190,10 +177,10 @@ def yardsticks(
 
     found = reference_models.measure(corpus, work or cache_dir() / "pretrain")
     (out or reference_models.FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    typer.echo(f"{'bits per character':18}  {'held-out works':>14}  {'dev sonnets, lines 4-14':>23}")
+    echo(f"{'bits per character':18}  {'held-out works':>14}  {'dev sonnets, lines 4-14':>23}")
     for name in found["works"][0]["bits"]:
         sonnets = "-" if name == "xz" else f"{reference_models.ratio(reference_models.dev_rows(found), name):.3f}"
-        typer.echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets:>23}")
+        echo(f"{name:18}  {reference_models.ratio(found['works'], name):14.3f}  {sonnets:>23}")
 
 
 @command
@@ -207,7 +194,7 @@ def poems(corpus: Corpus) -> None:
     lines = texts.lines_read(by_name.everything("human"), works.values())
     found = {"digest": fetch.digest(by_name.digest_parts("human")), "lines": lines}
     by_name.READ.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
-    typer.echo(f"{len(lines)} poems; {lines.count(0)} of them have no line in {len(works)} works.")
+    echo(f"{len(lines)} poems; {lines.count(0)} of them have no line in {len(works)} works.")
 
 
 @command
@@ -234,7 +221,7 @@ def teach(
         teacher.sonnets(count)
     finally:
         if teacher.answers.found:
-            typer.echo(teacher.save(out, count))
+            echo(teacher.save(out, count))
 
 
 @command
@@ -260,14 +247,14 @@ def verify(
     for one in profiles:
         folder = one.results_folder(results)
         if write_sums:
-            typer.echo(f"written: {files.write_sums(folder)}")
+            echo(f"written: {files.write_sums(folder)}")
         found = command.check(one, folder)
         bad += len(found.problems)
-        typer.echo(command.summary(one, folder, found))
+        echo(command.summary(one, folder, found))
         if rerun:
             outcomes = command.recompute(one, list(found.records.values()), rerun, minutes, device, workers)
             bad += sum(outcome.differs for outcome in outcomes)
-            typer.echo(command.table(outcomes))
+            echo(command.table(outcomes))
     if bad:
         raise typer.Exit(1)
 
@@ -280,10 +267,11 @@ def doctor() -> None:
     problems = 0
     for name, ok, finding in checks():
         problems += not ok
-        typer.echo(f"{'ok     ' if ok else 'PROBLEM'} {name:9} {finding}")
+        echo(f"{'ok     ' if ok else 'PROBLEM'} {name:9} {finding}")
     if problems:
         raise typer.Exit(1)
 
 
 if __name__ == "__main__":
+    never_unprintable()
     app()

@@ -12,6 +12,7 @@ from frugal_lib.colab import installed, pins
 from frugal_lib.core import fetch, machine, runs
 from frugal_lib.data import labelled
 from frugal_lib.data import sonnets as sonnet_data
+from frugal_lib.errors import sentence, told
 from frugal_lib.models import bases
 from frugal_lib.teachers.on_file import SOURCES, poems
 
@@ -41,10 +42,20 @@ def check_base() -> Check:
 
 def check_data(name: str, look: Callable[[], str]) -> Check:
     """What this machine can have of some data."""
+    return name, True, look()
+
+
+def check_device() -> Check:
+    """The device that a run would take."""
+    return "device", True, f"{machine.pick_device()}: {machine.device_name(machine.pick_device())}"
+
+
+def survived(name: str, check: Callable[[], Check]) -> Check:
+    """A check, or what it failed with: the next ones have their turn whatever is broken."""
     try:
-        return name, True, look()
-    except fetch.DataError as error:
-        return name, False, str(error)
+        return check()
+    except Exception as error:
+        return name, False, sentence(error) or f"{type(error).__name__}: {told(error)}"
 
 
 def sonnets_here() -> str:
@@ -85,19 +96,18 @@ def is_record(path: Path, folder: Path) -> bool:
     """Whether a file is a record and has the name its run gives it."""
     try:
         record = runs.Record.from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return path == folder / record.run.path
+    except Exception:  # whatever a file may hold in place of a record
         return False
-    return path == folder / record.run.path
 
 
 def checks() -> Iterator[Check]:
     """All checks, each run when its turn comes."""
-    yield check_packages()
-    yield "device", True, f"{machine.pick_device()}: {machine.device_name(machine.pick_device())}"
-    yield check_base()
-    yield check_data("sonnets", sonnets_here)
-    for task in labelled.LOADERS:
-        yield check_data(task, partial(labelled_here, task))
-    yield check_data("teachers", teachers_here)
+    yield survived("packages", check_packages)
+    yield survived("device", check_device)
+    yield survived("base", check_base)
+    looks = {"sonnets": sonnets_here} | {task: partial(labelled_here, task) for task in labelled.LOADERS}
+    for name, look in (looks | {"teachers": teachers_here}).items():
+        yield survived(name, partial(check_data, name, look))
     for name in profiles.names():
-        yield check_records(name)
+        yield survived("records", partial(check_records, name))

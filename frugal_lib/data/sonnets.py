@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from frugal_lib.core import fetch
 from frugal_lib.core.fetch import DataError, Package
+from frugal_lib.data.text_files import lone_number, numbered_blocks
 
 GIVEN_LINES = 3
 TRAIN, DEV, TEST = range(1, 132), range(132, 144), range(145, 155)  # Shakespeare's numbers
@@ -83,10 +84,10 @@ def parse_blocks(text: str, name: str) -> list[tuple[int, str]]:
     Raises:
         DataError: no line of `text` is a number. `name` is how the message calls the file.
     """
-    parts = re.split(r"^[ \t]*(\d+)[ \t]*\r?$", text, flags=re.MULTILINE)
-    if len(parts) == 1:
+    _, blocks = numbered_blocks(text, lone_number)
+    if not blocks:
         raise DataError(f"{name}: no sonnet found; each must follow its number on a line of its own.")
-    return [(int(number), body.strip("\r\n")) for number, body in zip(parts[1::2], parts[2::2], strict=True)]
+    return [(number, body.strip("\n")) for number, body in blocks]
 
 
 def clean(body: str) -> tuple[str, ...]:

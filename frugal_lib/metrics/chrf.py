@@ -8,10 +8,12 @@ from pathlib import Path
 
 from sacrebleu.metrics import CHRF
 
-from frugal_lib.core.fetch import DataError, read_text
+from frugal_lib.core.fetch import DataError
+from frugal_lib.core.text import read_text
 from frugal_lib.data.sonnets import GIVEN_LINES, parse_blocks
 
 METRIC = CHRF()
+LIMIT = 4 * 2**20  # bytes of a file to score; 154 sonnets are a fortieth of that
 
 
 def chrf(texts: Sequence[str], references: Sequence[str]) -> float:
@@ -80,30 +82,41 @@ def tail(text: str) -> str:
     return "\n".join([line for line in text.splitlines() if line.strip()][GIVEN_LINES:])
 
 
+def matched(ours: list[tuple[int, str]], true: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], str]:
+    """Our blocks in the order of the true ones, and how they were matched.
+
+    By `number` where both have the same numbers, none twice; else by `position`, as the paper's 0-11 against 132-143.
+    """
+    by_number, wanted = dict(ours), [number for number, _ in true]
+    if len(by_number) == len(set(wanted)) == len(true) and set(by_number) == set(wanted):
+        return [(number, by_number[number]) for number in wanted], "number"
+    return ours, "position"
+
+
 def score_files(generated: Path, gold: Path) -> dict:
     """Score a file of generated sonnets against the true ones, both in the paper's format.
 
-    Blocks are matched by position; ids are those of the gold file.
-
     Returns:
-        `chrf` and `chrf_continuation` (corpus), `signature`, and `per_sonnet`, a list of
-        `{id, chrf, chrf_continuation}`.
+        `chrf` and `chrf_continuation` (corpus), `signature`, `matched` (by `number` or `position`), and
+        `per_sonnet`, a list of `{id, chrf, chrf_continuation}` with the ids of the gold file.
 
     Raises:
-        DataError: a file has no block or is not UTF-8, or the counts differ.
+        DataError: a file has no block, is larger than `LIMIT` or no text, or the counts differ.
     """
-    ours, true = (parse_blocks(read_text(path), str(path)) for path in (generated, gold))
+    ours, true = (parse_blocks(read_text(path, LIMIT), str(path)) for path in (generated, gold))
     if len(ours) != len(true):
         raise DataError(f"{generated}: {len(ours)} sonnets, but {gold} has {len(true)}; give one for each.")
+    ours, how = matched(ours, true)
     texts, references = [text for _, text in ours], [text for _, text in true]
-    tails, reference_tails = list(map(tail, texts)), list(map(tail, references))
-    rows = zip((number for number, _ in true), texts, references, tails, reference_tails, strict=True)
+    counts = ngram_counts(texts, references)
+    ends = ngram_counts(list(map(tail, texts)), list(map(tail, references)))
     return {
-        "chrf": chrf(texts, references),
-        "chrf_continuation": chrf(tails, reference_tails),
+        "chrf": of_counts(counts),
+        "chrf_continuation": of_counts(ends),
         "signature": chrf_signature(),
+        "matched": how,
         "per_sonnet": [
-            {"id": number, "chrf": sentence_chrf(text, ref), "chrf_continuation": sentence_chrf(end, ref_end)}
-            for number, text, ref, end, ref_end in rows
+            {"id": number, "chrf": of_counts([whole]), "chrf_continuation": of_counts([end])}
+            for (number, _), whole, end in zip(true, counts, ends, strict=True)
         ],
     }

@@ -6,15 +6,18 @@ import os
 from dataclasses import dataclass, make_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from textwrap import shorten
+from typing import Annotated, ClassVar, Literal
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from frugal_lib.core.validated import STRICT, checked, first_problem
+from frugal_lib.core.text import read_text
+from frugal_lib.core.validated import STRICT, Count, Dropout, Patience, Rate, Rates, checked, first_problem
 
 FOLDER = Path(__file__).parent
 ROOT = Path(__file__).parents[2]
+LIMIT = 2**20  # bytes
 
 
 class ProfileError(Exception):
@@ -25,10 +28,10 @@ class ProfileError(Exception):
 class Search:
     """The grid of one method: every learning rate with every batch size, at the first seed."""
 
-    learning_rates: tuple[float, ...]
-    batch_sizes: tuple[int, ...]
-    epochs: int
-    patience: int
+    learning_rates: Rates
+    batch_sizes: tuple[Count, ...]
+    epochs: Count
+    patience: Patience
 
 
 @checked(frozen=True, config=STRICT)
@@ -42,31 +45,31 @@ class LabelledTask:
 
     edition: str
     methods: dict[Literal["last-layer", "full"], Search]
-    seeds: int
-    dropout: float = 0.1
-    train_limit: int | None = None
-    held_out_limit: int | None = None
+    seeds: Count
+    dropout: Dropout = 0.1
+    train_limit: Count | None = None
+    held_out_limit: Count | None = None
 
 
 @checked(frozen=True, config=STRICT)
 class SonnetGrid:
-    """Full fine-tuning on the sonnets: every learning rate at the first seed, the best at `seeds` seeds.
+    """Full fine-tuning on the sonnets: every learning rate at the first seed (none: not done), the best at `seeds`.
 
     `train_limit` and `held_out_limit` cut the splits to their first sonnets (None: all of them).
     `floor_draws` is the number of random completions behind each floor.
     """
 
-    learning_rates: tuple[float, ...]
-    batch_size: int
-    epochs: int
-    patience: int
-    seeds: int
-    samples: int
-    floor_draws: int
-    max_new_tokens: int
-    dropout: float = 0.1
-    train_limit: int | None = None
-    held_out_limit: int | None = None
+    learning_rates: tuple[Rate, ...]
+    batch_size: Count
+    epochs: Count
+    patience: Patience
+    seeds: Count
+    samples: Count
+    floor_draws: Count
+    max_new_tokens: Count
+    dropout: Dropout = 0.1
+    train_limit: Count | None = None
+    held_out_limit: Count | None = None
 
 
 @checked(frozen=True, config=STRICT)
@@ -77,13 +80,13 @@ class FoldGrid:
     split is used in every fold.
     """
 
-    full_learning_rates: tuple[float, ...]
-    lora_learning_rates: tuple[float, ...]
-    ranks: tuple[int, ...]
-    alpha: float
-    batch_size: int
-    epochs: int
-    patience: int
+    full_learning_rates: Rates
+    lora_learning_rates: tuple[Rate, ...]
+    ranks: tuple[Count, ...]
+    alpha: Rate
+    batch_size: Count
+    epochs: Count
+    patience: Patience
 
 
 @checked(frozen=True, config=STRICT)
@@ -93,9 +96,9 @@ class Folds:
     `minimal_pairs` of each set check the grammar of every model.
     """
 
-    count: int
-    seeds: int
-    minimal_pairs: int
+    count: Annotated[int, Field(ge=2, le=77)]
+    seeds: Count
+    minimal_pairs: Count
     bases: dict[str, FoldGrid]
 
 
@@ -158,14 +161,76 @@ def load_profile(name: str) -> Profile:
     """The profile of that name, or of that path to a YAML file of one's own.
 
     Raises:
-        ProfileError: there is no such profile, or a key of it is unknown, missing or of the wrong type.
+        ProfileError: there is no such profile, or a key of it is unknown, missing, of the wrong type or out of range.
+        DataError: the file cannot be read, or is no text.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise ProfileError(f"profile {name!r} is unknown; choose one of {', '.join(names())} or a YAML file.")
+    content = loaded(read_text(path, LIMIT), path)
     try:
-        return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ProfileError(f"{path}: not YAML ({str(error).splitlines()[0]}); mend that line.") from None
+        profile = TypeAdapter(Profile).validate_python(content)
+        check_names(profile)
     except ValidationError as error:
         raise ProfileError(f"{path}: {first_problem(error)}") from None
+    except ValueError as error:
+        raise ProfileError(f"{path}: {error}") from None
+    return profile
+
+
+class Loader(yaml.SafeLoader):
+    """YAML without dates, where what cannot be read is said with its line."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        """As YAML has it; what Python says against a value (too many digits) is an error of its line."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, OverflowError) as error:
+            raise yaml.MarkedYAMLError(problem=f"not a value ({error})", problem_mark=node.start_mark) from None
+
+
+def loaded(text: str, path: Path) -> object:
+    """What a YAML file says; see `load_profile`."""
+    try:
+        return yaml.load(text, Loader)
+    except RecursionError:
+        raise ProfileError(f"{path}: nested too deeply to be read; flatten it.") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = shorten(problem or str(error), 200, placeholder=" …")
+        raise ProfileError(f"{path}{where}: not YAML: {problem}; mend that line.") from None
+
+
+def check_names(profile: Profile) -> None:
+    """Hold the names in a profile against what there is; the modules that know are above this one.
+
+    Raises:
+        ValueError: a base, an edition or a weight format is unknown; one sentence with its key.
+    """
+    bases, data, formats = (
+        import_module(f"frugal_lib.{name}") for name in ("models.bases", "data.labelled", "models.formats")
+    )
+    chapters = {name: getattr(profile, name) for name in ("folds", *settings_of_chapters())}
+    named = {"base": profile.base} | {
+        f"{name}.bases": base for name, part in chapters.items() for base in getattr(part, "bases", ())
+    }
+    for key, base in named.items():
+        try:
+            bases.check_base(base)
+        except ValueError as error:
+            raise ValueError(f"key {key!r} is wrong: {error}") from None
+    for task, plan in profile.labelled.items():
+        if plan.edition not in ("available", *data.LOADERS[task]):
+            known = ", ".join(["available", *data.LOADERS[task]])
+            raise ValueError(f"key 'labelled.{task}.edition' is wrong: choose one of {known}; it is {plan.edition!r}.")
+    known = ", ".join(formats.FORMATS)
+    for key, names in vars(profile.quantization).items():
+        for name in names if key.endswith("formats") else ():
+            if name not in formats.FORMATS:
+                raise ValueError(f"key 'quantization.{key}' is wrong: {name!r} is unknown; choose one of {known}.")

@@ -17,6 +17,9 @@ from frugal_lib.core.runs import Record
 from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
 
+# Text of a model may hold an image of any server, which would learn who reads the page.
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
+
 
 def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     """A data frame as a table that scrolls sideways on a narrow screen; an interval gets a line of its own.
@@ -87,7 +90,7 @@ def embedded_source(command: str, environment: dict, files: Sequence[str]) -> HT
 
 def side_by_side(sonnet: Sonnet, texts: dict[str, str]) -> HTML:
     """The true sonnet beside completions of it; the given lines are grey."""
-    title = f"<p><strong>Sonnet {sonnet.id}</strong> ({GIVEN_LINES} lines given)</p>"
+    title = f"<p><strong>Sonnet {escape(str(sonnet.id))}</strong> ({GIVEN_LINES} lines given)</p>"
     return HTML(title + columns({"Shakespeare": sonnet.continuation} | texts, sonnet.given).data)
 
 
@@ -122,8 +125,8 @@ def lines(text: str) -> str:
 
 
 def say(name: str, text: str) -> None:
-    """Show Markdown, and keep it under `name` for other pages of the book."""
-    keep(name, HTML(MarkdownIt("commonmark", {"html": False}).render(text)), text)
+    """Show Markdown, and keep it under `name` for other pages of the book; what is in it fetches nothing."""
+    keep(name, HTML(MARKDOWN.render(text)), text)
 
 
 def keep(name: str, page: HTML, text: str) -> None:

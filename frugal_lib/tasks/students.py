@@ -68,7 +68,7 @@ def columns_of(teacher: str, edition: str) -> tuple[dict[str, float], list[dict]
     columns["held_out"] = [int(any(split_of[name] != "train" for name in one.targets)) for one in found]
     columns["first"] = overlap.first_of_each(written)
     rows = [{"kind": "column", "name": name, "values": plain(values)} for name, values in columns.items()]
-    totals = overlap.totals(written, known, found)
+    totals = overlap.totals(len(set(columns["first"])), known, found)
     rows += [
         {"kind": "target", "id": int(name), "split": split, "lines": totals["by_target"].get(name, 0),
          "near": totals["near_by_target"].get(name, 0)}

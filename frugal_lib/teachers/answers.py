@@ -6,17 +6,18 @@ import json
 import os
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 
 from filelock import FileLock, Timeout
 
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.files import write_text
 from frugal_lib.data.overlap import words
-from frugal_lib.teachers.prompt import parse
+from frugal_lib.teachers.prompt import NO_NUMBER, parse
 
 
 class TeacherError(DataError):
@@ -32,6 +33,7 @@ class Answers:
         rejected: what is no sonnet, as rows of `{request, reason, text}`.
         counts: answers, duplicates, malformed items and answers, failed requests, tokens.
         usd, dearest: what the answers cost together, and the most expensive one.
+        open: a request's number → the estimated USD of each time that it was sent and nothing came back (yet).
     """
 
     def __init__(self, path: Path, per_request: int, identity: Callable[[int], dict]):
@@ -46,6 +48,7 @@ class Answers:
         self.rejected: list[dict] = []
         self.counts: Counter[str] = Counter()
         self.usd = self.dearest = 0.0
+        self.open: dict[int, list[float]] = defaultdict(list)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -118,6 +121,13 @@ class Answers:
     def _count(self, line: dict) -> int:
         """Count one line; how many sonnets in it are new."""
         request, before = line["request"], len(self.found)
+        if "sent" in line:
+            self.open[request].append(float(line["sent"]))
+            return 0
+        if self.open[request]:
+            self.open[request].pop()
+        if "withdrawn" in line:
+            return 0
         self.requests.add(request)
         if "error" in line:
             self.counts["failed"] += 1
@@ -140,6 +150,10 @@ class Answers:
         )
         return new
 
+    def promised(self, each: float) -> float:
+        """USD that may have to be paid for requests that were sent and not answered, at `each` or their estimate."""
+        return sum(max(each, estimate) for estimates in self.open.values() for estimate in estimates)
+
     def items(self) -> list[str]:
         """All valid sonnets, none twice, in the order of their requests."""
         return [sonnet for _, _, sonnet in sorted(self.found.values())]
@@ -148,3 +162,18 @@ class Answers:
         """Sonnets, answers, what was no sonnet or no answer, tokens, USD."""
         names = ("answers", "duplicates", "malformed", "malformed_answers", "failed", "prompt_tokens", "output_tokens")
         return {"valid": len(self.found)} | {name: self.counts[name] for name in names} | {"usd": self.usd}
+
+
+def why_barren(line: dict, per_request: int) -> str:
+    """What an answer has in place of new sonnets: how it ended, and what was found."""
+    valid, rejected = parse(line["text"], per_request)
+    ended = f"finish reason {line['finish_reason'] or 'none'}"
+    if not line["text"].strip():
+        return f"{ended}, no text in {line['output_tokens']:,} tokens of output"
+    if valid:
+        return f"{ended}, nothing but sonnets that are there"
+    if not rejected:
+        return f"{ended}, no sonnet behind the numbers"
+    begins = shorten(line["text"].strip(), 60, placeholder=" …")
+    reason = "no line such as === 1 ===" if rejected[0][1] == NO_NUMBER else f"no sonnet but {rejected[0][1]}"
+    return f"{ended}, {reason}; it begins {begins!r}"

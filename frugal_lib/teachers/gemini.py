@@ -15,7 +15,9 @@ import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import tenacity
 from google import genai
@@ -24,7 +26,7 @@ from google.genai.errors import APIError
 from tqdm import tqdm
 
 from frugal_lib.core.files import write_text
-from frugal_lib.teachers.answers import Answers, TeacherError
+from frugal_lib.teachers.answers import Answers, TeacherError, why_barren
 from frugal_lib.teachers.prices import cost, price_of
 from frugal_lib.teachers.prompt import prompt
 
@@ -48,8 +50,9 @@ class Settings:
         concurrency: requests under way at once.
         attempts: how often a request is tried; `initial_delay` seconds after the first failure, then doubling.
         timeout_s: seconds without a byte from the server after which an attempt has failed.
-        budget_usd: ceiling on what the answers in the log cost together. What the service may bill for
-            attempts that brought no readable answer is not known here.
+        budget_usd: ceiling on what the answers in the log cost together, with what was sent and not answered (by a
+            process that was killed) at its estimate. What the service may bill for attempts that brought no
+            readable answer is not known here.
         price: USD per million tokens of input and output, for a model that the table lacks.
         max_failures: requests in a row without a new sonnet after which it stops.
         base_url: another server; default: the service, or what `GOOGLE_GEMINI_BASE_URL` names.
@@ -80,6 +83,18 @@ def api_key() -> str:
     return key
 
 
+def check_server(url: str) -> None:
+    """Raise a `TeacherError` where the key would travel unencrypted: without TLS only this machine may be asked."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if url and parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise TeacherError(f"{url}: the key would be sent without TLS; give an address that begins with https://.")
+
+
 def transient(error: BaseException) -> bool:
     """Whether to try again: all but an answer that refuses.
 
@@ -105,6 +120,7 @@ class Gemini:
         self._price = settings.price or price_of(settings.model)
         tokens = len(prompt(1, settings.per_request)) // 3, settings.per_request * OUTPUT_TOKENS
         self._estimate = cost(self.name, *tokens, self._price)
+        check_server(settings.base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL", ""))
         self._key = api_key()
         self._client = genai.Client(
             api_key=self._key,
@@ -142,8 +158,13 @@ class Gemini:
         return (
             f"{self.name}: {len(sonnets):,} of {count:,} sonnets in {path}, {facts['usd']:.4f} USD"
             f" ({facts['answers']} answers, {facts['malformed']} malformed, {facts['duplicates']} duplicates,"
-            f" {facts['failed']} requests failed)"
+            f" {facts['failed']} requests failed){self._unanswered()}"
         )
+
+    def _unanswered(self) -> str:
+        """What the requests may cost that were sent and never answered; nothing where there are none."""
+        count, usd = sum(map(len, self.answers.open.values())), self.answers.promised(0.0)
+        return f", and up to {usd:.4f} USD for {count} that were sent and not answered" if count else ""
 
     def _identity(self, request: int) -> dict:
         """What makes an answer to a request one of these settings."""
@@ -161,7 +182,7 @@ class Gemini:
             try:
                 while self._show(bar) < count:
                     while self._wanted(count, len(pending)):
-                        pending.add(pool.submit(self._request, next(numbers)))
+                        pending.add(pool.submit(self._request, self._announced(next(numbers))))
                     if not pending:
                         return f"the ceiling of {self.settings.budget_usd:g} USD is reached (raise the budget)"
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -170,7 +191,7 @@ class Gemini:
                     if self._refusal:
                         return f"{self.name} refuses ({self._refusal})"
                     if barren >= self.settings.max_failures:
-                        return f"{barren} requests in a row brought nothing new (last failure: {self._problem or '-'})"
+                        return f"{barren} requests in a row brought nothing new (the last: {self._problem})"
                 return ""
             except KeyboardInterrupt:
                 print("\nstopping once the answers under way have come", file=sys.stderr)
@@ -183,7 +204,13 @@ class Gemini:
         s, answers = self.settings, self.answers
         short = len(answers.found) + pending * s.per_request < count
         each = max(answers.dearest, self._estimate)
-        return short and pending < s.concurrency and answers.usd + (pending + 1) * each <= s.budget_usd
+        return short and pending < s.concurrency and answers.usd + answers.promised(each) + each <= s.budget_usd
+
+    def _announced(self, number: int) -> int:
+        """A request's number, once the log has that it is sent: who is killed now may have to pay for it."""
+        estimate = max(self.answers.dearest, self._estimate)
+        self.answers.record({"request": number} | self._identity(number) | {"sent": estimate})
+        return number
 
     def _show(self, bar: tqdm) -> int:
         """Bring the bar up to date; how many sonnets there are."""
@@ -202,11 +229,14 @@ class Gemini:
             self._problem = outcome["error"]
             if not transient(error):
                 self._refusal = self._problem
-        if "error" in outcome and (self._refusal or self._stop.is_set()):
-            return 0  # all is to stop
+        if "error" in outcome and (self._refusal or self._stop.is_set()):  # all is to stop, and this comes again
+            return self.answers.record({"request": number} | self._identity(number) | {"withdrawn": True})
         now, seconds = datetime.now(UTC).isoformat(timespec="seconds"), round(time.monotonic() - started, 3)
         line = {"request": number} | self._identity(number) | outcome | {"seconds": seconds, "time": now}
-        return self.answers.record(line)
+        new = self.answers.record(line)
+        if not new and "text" in line:
+            self._problem = why_barren(line, self.settings.per_request)
+        return new
 
     def _retrying(self) -> tenacity.Retrying:
         """Exponential back-off with jitter, which ends when all is to stop."""

@@ -7,7 +7,11 @@ import random
 import re
 
 LINES = 14
-DELIMITER = re.compile(r"[*#\s]*={2,}\s*\d+\s*={2,}[*\s]*")  # models like to set such lines in bold
+NO_NUMBER = "no numbered line"
+# What is asked for is `=== 7 ===`; models also write `### 7 ###`, `**Sonnet 7**`, `7.` or `Sonnet VII:`.
+DELIMITER = re.compile(r"[\W_]*(?:(?:sonnet|poem)[\W_]*(?:no|number)?[\W_]*)?\d{1,4}[\W_]*", re.IGNORECASE)
+ROMAN = re.compile(r"[\W_]*(?:sonnet|poem)[\W_]*[ivxlc]{1,8}[\W_]*", re.IGNORECASE)
+LONGEST_DELIMITER = 60  # characters
 
 PROMPT = """Write {count} Shakespearean sonnets, every one of them a new poem of your own.
 
@@ -92,7 +96,7 @@ def parse(answer: str, expected: int, cut: bool = False) -> tuple[list[str], lis
     """
     chunks: list[list[str]] = [[]]
     for line in map(str.strip, answer.splitlines()):
-        if DELIMITER.fullmatch(line):
+        if is_delimiter(line):
             chunks.append([])
         elif line.strip("`"):
             chunks[-1].append(line)
@@ -104,8 +108,13 @@ def parse(answer: str, expected: int, cut: bool = False) -> tuple[list[str], lis
         else:
             valid.append("\n".join(lines))
     if len(chunks) == 1 and chunks[0]:
-        rejected.append(("\n".join(chunks[0]), "no numbered line"))
+        rejected.append(("\n".join(chunks[0]), NO_NUMBER))
     return valid, rejected
+
+
+def is_delimiter(line: str) -> bool:
+    """Whether a line announces a sonnet, and holds nothing else than its number."""
+    return len(line) <= LONGEST_DELIMITER and bool(DELIMITER.fullmatch(line) or ROMAN.fullmatch(line))
 
 
 def fault(lines: list[str], surplus: bool, cut: bool) -> str:

@@ -12,6 +12,7 @@ from frugal_lib.__main__ import app
 from frugal_lib.core import machine
 from frugal_lib.data.labelled import LOADERS
 from frugal_lib.doctor import checks
+from frugal_lib.profiles import names
 
 
 def test_devices():
@@ -52,6 +53,20 @@ def test_the_doctor_looks_at_everything_and_finds_this_machine_well():
         "records",
     }
     assert [finding for _, ok, finding in results if not ok] == []
+
+
+@pytest.mark.parametrize("error", [OSError(2, "No such file or directory", "/x"), RuntimeError("?"), KeyError("a")])
+def test_the_doctor_survives_what_it_diagnoses(monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    for place in ("bases.embedded_bases", "sonnet_data.available_edition", "machine.pick_device", "pins"):
+        monkeypatch.setattr(f"frugal_lib.doctor.{place}", broken)
+    monkeypatch.setattr("frugal_lib.doctor.is_record", broken)
+    results = list(checks())
+    assert {name for name, ok, _ in results if not ok} >= {"packages", "device", "base", "sonnets", "records"}
+    assert len(results) == 9 + len(names())
+    assert all(finding and "\n" not in finding for _, _, finding in results)
 
 
 def test_the_doctor_names_a_record_that_cannot_be_read(tmp_path, monkeypatch):

@@ -160,6 +160,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return answer(numbered([f"<b>{text}</b><script>alert('{number}')</script>" for text in sonnets]))
         if what == "echo":
             return answer(numbered([f"{key} {text}" for text in sonnets]), finish=key) | {"modelVersion": key}
+        if what == "recitation":
+            return answer("", finish="RECITATION")
+        if what == "prose":
+            return answer("I would rather not.\nAsk me for a limerick.")
+        if what == "twelve":
+            return answer(numbered([sonnet(number, 0, lines=12)]))
+        if what == "once more":
+            return answer(numbered([sonnet(1, i) for i in range(5)]))
         if what == "cut":
             return answer(numbered(sonnets)[:-20], finish="MAX_TOKENS")
         if what == "same":

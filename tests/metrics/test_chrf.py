@@ -50,7 +50,8 @@ def test_the_command_prints_json_with_the_promised_keys(files, sonnets):
     done = command(*files, "--json")
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
-    assert set(result) == {"chrf", "chrf_continuation", "signature", "per_sonnet"}
+    assert set(result) == {"chrf", "chrf_continuation", "signature", "matched", "per_sonnet"}
+    assert result["matched"] == "position"
     assert [row["id"] for row in result["per_sonnet"]] == list(range(132, 144))
     assert set(result["per_sonnet"][0]) == {"id", "chrf", "chrf_continuation"}
     expected = chrf.chrf([s.given + "\nand then no more" for s in sonnets.dev], [s.text for s in sonnets.dev])
@@ -68,7 +69,10 @@ def test_the_command_prints_a_table(files):
     [
         (b"no number anywhere\n", "generated.txt: no sonnet found"),
         (b"0\nonly one\n", "generated.txt: 1 sonnets, but"),
-        (b"0\n\xff\xfe broken\n", "generated.txt: not UTF-8 text"),
+        (b"0\n\xff\xfe broken\n", "generated.txt: not UTF-8 text (byte 2)"),
+        (b"9" * 5000, "generated.txt: no sonnet found"),
+        (b"1\nnew\0line\n", "generated.txt: no text, for it holds a NUL (character 6)"),
+        (b"1\n" + b"a line\n" * 700_000, "generated.txt: larger than 4 MB"),
         (None, "generated.txt: cannot be read"),
     ],
 )
@@ -79,3 +83,32 @@ def test_bad_files_get_one_sentence_and_status_2(files, content, words):
     assert done.exit_code == 2
     assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
+
+
+def scored(tmp_path, generated, gold):
+    (tmp_path / "generated.txt").write_bytes(generated)
+    (tmp_path / "gold.txt").write_bytes(gold)
+    done = command(tmp_path / "generated.txt", tmp_path / "gold.txt", "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+TWO = "1\n\nHer roses keep their colour\nand their thorns\n\n2\n\nHis lute has lost a string\nand him who played\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "\u2028", "\f"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\u3000", "\u00a0\u200b", "\x0b"])
+def test_no_sonnet_is_lost_whatever_the_encoding_and_what_stands_before_its_number(tmp_path, encoding, ends, before):
+    text = TWO.replace("1\n", f"{before}1\n").replace("2\n", f"{before}2{before}\n").replace("\n", ends)
+    found, _ = scored(tmp_path, text.encode(encoding), TWO.encode())
+    assert [row["id"] for row in found["per_sonnet"]] == [1, 2] and found["chrf"] == 100
+
+
+def test_sonnets_are_matched_by_number_where_both_files_have_the_same(tmp_path):
+    blocks = TWO.split("\n\n2\n")
+    turned = f"2\n{blocks[1]}\n{blocks[0]}\n"
+    found, said = scored(tmp_path, turned.encode(), TWO.encode())
+    assert (found["matched"], found["chrf"], said) == ("number", 100, "")
+    found, said = scored(tmp_path, TWO.replace("1\n", "132\n", 1).encode(), TWO.encode())
+    assert (found["matched"], found["chrf"]) == ("position", 100)

@@ -167,6 +167,13 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
     assert 'aria-label="&lt;01_scores&gt; shown"' in shown[0]
 
 
+def test_what_is_said_fetches_nothing(monkeypatch):
+    shown = []
+    monkeypatch.setattr("frugal_lib.report.html.display", lambda page, **_: shown.append(page["text/html"]))
+    html.say("x", "![alt](https://example.org/pixel.png) <img src=x> [a link](https://example.org)")
+    assert "<img" not in shown[0] and '<a href="https://example.org">' in shown[0]
+
+
 def test_text_of_models_and_machines_is_escaped(records):
     sonnet = Sonnet(132, ("<i>one", "two", "three", "four"))
     page = html.side_by_side(sonnet, {"model": "<script>alert(1)</script>\n& more"}).data

@@ -25,8 +25,13 @@ def teacher(folder, **settings) -> Gemini:
     return Gemini(Settings(MODEL, folder / "all.answers.jsonl", **common | settings))
 
 
-def log(folder) -> list[dict]:
+def rows(folder) -> list[dict]:
     return [json.loads(row) for row in (folder / "all.answers.jsonl").read_bytes().splitlines()]
+
+
+def log(folder) -> list[dict]:
+    """What came back: without the rows of what was sent, and of what was withdrawn."""
+    return [row for row in rows(folder) if not {"sent", "withdrawn"} & row.keys()]
 
 
 def rejected(folder) -> list[dict]:
@@ -251,7 +256,7 @@ def test_a_broken_line_in_the_middle_is_left_to_the_user(serve, tmp_path, row):
     path.write_bytes(path.read_bytes() + row + b"\n")
     before = path.read_bytes()
     gemini = teacher(tmp_path)
-    with pytest.raises(TeacherError, match=r"all\.answers\.jsonl, line 2: "):
+    with pytest.raises(TeacherError, match=r"all\.answers\.jsonl, line 3: "):
         gemini.sonnets(10)
     assert path.read_bytes() == before and server.seen == [1] and not gemini.answers.found
 
@@ -317,3 +322,106 @@ def test_the_key_is_nowhere(serve, tmp_path, capsys, behaviour):
     assert len(files) >= 2
     for text in (said, *files, *capsys.readouterr()):
         assert KEY not in text and KEY[:20] not in text and KEY[-20:] not in text
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("recitation", r"the last: finish reason RECITATION, no text in 40 tokens of output"),
+        ("blocked", r"the last: finish reason SAFETY, no text"),
+        ("empty", r"the last: finish reason STOP, no text"),
+        ("prose", r"the last: finish reason STOP, no line such as === 1 ===; it begins 'I would rather not"),
+        ("twelve", r"the last: finish reason STOP, no sonnet but 12 lines; it begins"),
+        ("once more", r"the last: finish reason STOP, nothing but sonnets that are there"),
+        ("503", r"the last: 503 FAILED no luck"),
+    ],
+)
+def test_it_says_why_nothing_new_came(serve, tmp_path, behaviour, words):
+    serve(lambda number, attempt: "good" if behaviour == "once more" and number == 1 else behaviour)
+    with pytest.raises(TeacherError, match=rf"^2 requests in a row brought nothing new \({words}") as error:
+        teacher(tmp_path, max_failures=2, attempts=1).sonnets(9)
+    assert "\n" not in str(error.value)
+
+
+MARKS = (
+    "### {} ###",
+    "**Sonnet {}**",
+    "--- {} ---",
+    "=== Sonnet {} ===",
+    "{}.",
+    "# Sonnet No. {}:",
+    "[{}]",
+    "—{}—",
+    "{}",
+)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_delimiters_with_other_marks_are_read(mark):
+    poems = [sonnet(1, 1), sonnet(1, 2)]
+    text = "Here they are:\n" + "\n\n".join(f"{mark.format(i)}\n{poem}" for i, poem in enumerate(poems, 1))
+    assert parse(text, 2) == (poems, [])
+
+
+def test_a_roman_number_needs_the_word_and_verse_is_no_delimiter():
+    poem = sonnet(1, 1)
+    assert parse(f"Sonnet XIV.\n{poem}", 1) == ([poem], [])
+    for line in ("I", "Civil", "My sonnet 7", "In 1609", "=" * 100_000):
+        assert parse(f"=== 1 ===\n{poem}\n{line}", 1)[1][0][1] == "15 lines"
+
+
+def test_a_request_is_in_the_log_before_it_is_sent(serve, tmp_path):
+    seen = []
+
+    def script(number, attempt):
+        seen.append([(row["request"], "sent" in row) for row in rows(tmp_path)])
+        return "good"
+
+    serve(script)
+    teacher(tmp_path).sonnets(10)
+    assert seen == [[(1, True)], [(1, True), (1, False), (2, True)]]
+
+
+def test_what_was_sent_by_a_process_that_was_killed_counts_against_the_ceiling(serve, tmp_path):
+    server = serve()
+    gemini = teacher(tmp_path)
+    gemini.sonnets(5)
+    each = log(tmp_path)[0]["usd"]
+    with gemini.answers.opened():
+        for _ in range(3):
+            gemini._announced(2)  # and then it is killed, three times
+    again = teacher(tmp_path, budget_usd=4 * gemini._estimate + each / 2)
+    with pytest.raises(TeacherError, match="ceiling of"):
+        again.sonnets(10)
+    assert server.seen == [1]
+    said = teacher(tmp_path, budget_usd=1.0)
+    assert len(said.sonnets(10)) == 10 and server.seen == [1, 2]
+    assert "USD for 3 that were sent and not answered" in said.save(tmp_path / "all.json", 10)
+
+
+def test_what_was_refused_is_withdrawn_and_comes_again(serve, tmp_path):
+    serve("403")
+    with pytest.raises(TeacherError, match="refuses"):
+        teacher(tmp_path).sonnets(5)
+    assert [sorted({"sent", "withdrawn"} & row.keys()) for row in rows(tmp_path)] == [["sent"], ["withdrawn"]]
+    server = serve()
+    gemini = teacher(tmp_path, budget_usd=1.5 * gemini_estimate(tmp_path))
+    assert len(gemini.sonnets(5)) == 5 and server.seen == [1]
+
+
+def gemini_estimate(folder) -> float:
+    return teacher(folder)._estimate
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "http://10.0.0.1:80", "ftp://localhost", "http://localhost.x.org"]
+)
+def test_the_key_goes_nowhere_without_tls_but_to_this_machine(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    with pytest.raises(TeacherError, match=r"without TLS; give an address that begins with https://"):
+        teacher(tmp_path, base_url=url)
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
+    with pytest.raises(TeacherError, match="without TLS"):
+        teacher(tmp_path)
+    for good in ("https://example.org", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"):
+        teacher(tmp_path, base_url=good)

@@ -31,7 +31,9 @@ def a_fifth(number: int, attempt: int) -> str:
 
 
 def log(folder) -> list[dict]:
-    return [json.loads(row) for row in (folder / "all.answers.jsonl").read_bytes().splitlines()]
+    """What came back: without the rows of what was sent, and of what was withdrawn."""
+    rows = [json.loads(row) for row in (folder / "all.answers.jsonl").read_bytes().splitlines()]
+    return [row for row in rows if not {"sent", "withdrawn"} & row.keys()]
 
 
 def command(folder, *more: str) -> list[str]:
@@ -56,7 +58,7 @@ def start(folder) -> subprocess.Popen:
 def answered(folder) -> set[int]:
     path = folder / "all.answers.jsonl"
     rows = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return {line["request"] for line in map(json.loads, rows) if "error" not in line}
+    return {line["request"] for line in map(json.loads, rows) if "text" in line}
 
 
 def wait_for(folder, process, answers: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frugal_lib.core.validated import STRICT, checked
+from frugal_lib.core.validated import STRICT, Count, Patience, Rate, Rates, checked
 
 
 @checked(frozen=True, config=STRICT)
@@ -14,16 +14,16 @@ class LoraGrid:
     `alphas` is tried, and at the best rank every rate on attention alone.
     """
 
-    ranks: tuple[int, ...]
-    learning_rates: tuple[float, ...]
-    full_learning_rates: tuple[float, ...]
-    batch_sizes: tuple[int, ...]
-    alpha: float
-    alphas: tuple[float, ...]
-    epochs: int
-    patience: int
-    seeds: int
-    samples: int
+    ranks: tuple[Count, ...]
+    learning_rates: Rates
+    full_learning_rates: Rates
+    batch_sizes: tuple[Count, ...]
+    alpha: Rate
+    alphas: tuple[Rate, ...]
+    epochs: Count
+    patience: Patience
+    seeds: Count
+    samples: Count
 
 
 @checked(frozen=True, config=STRICT)
@@ -35,5 +35,5 @@ class Settings:
     """
 
     bases: dict[str, LoraGrid]
-    floor_draws: int
-    step_rounds: int
+    floor_draws: Count
+    step_rounds: Count

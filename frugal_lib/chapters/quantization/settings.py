@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frugal_lib.core.validated import STRICT, checked
+from frugal_lib.core.validated import STRICT, Count, Patience, Rate, Rates, Some, checked
 
 
 @checked(frozen=True, config=STRICT)
@@ -12,16 +12,16 @@ class QuantizationGrid:
     QAFT is run at each of its rates at the first seed, and at the best of them at the others.
     """
 
-    full_learning_rate: float
-    lora_learning_rate: float
-    qaft_learning_rates: tuple[float, ...]
-    rank: int
-    alpha: float
-    batch_size: int
-    epochs: int
-    patience: int
-    seeds: int
-    samples: int
+    full_learning_rate: Rate
+    lora_learning_rate: Rate
+    qaft_learning_rates: Rates
+    rank: Count
+    alpha: Rate
+    batch_size: Count
+    epochs: Count
+    patience: Patience
+    seeds: Count
+    samples: Count
 
 
 @checked(frozen=True, config=STRICT)
@@ -38,9 +38,9 @@ class Settings:
     formats: tuple[str, ...]
     checked_formats: tuple[str, ...]
     qaft_formats: tuple[str, ...]
-    pairs: int
-    speed_tokens: int
-    speed_rounds: int
+    pairs: Some
+    speed_tokens: Count
+    speed_rounds: Count
     fold_formats: tuple[str, ...] = ()
     fold_checked_formats: tuple[str, ...] = ()
     fold_qaft_formats: tuple[str, ...] = ()

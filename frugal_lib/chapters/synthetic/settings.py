@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from frugal_lib.core.validated import STRICT, checked
+from frugal_lib.core.validated import STRICT, Count, Patience, Rate, Some, SomeRate, checked
 
 
 @checked(frozen=True, config=STRICT)
@@ -16,19 +16,19 @@ class StudentGrid:
     `long_epochs` without early stopping.
     """
 
-    items: tuple[int, ...]
-    learning_rate: float
-    batch_size: int
-    max_steps: int
-    patience: int
-    judge_steps: int
-    seeds: int
-    samples: int
+    items: tuple[Count, ...]
+    learning_rate: Rate
+    batch_size: Count
+    max_steps: Count
+    patience: Patience
+    judge_steps: Count
+    seeds: Count
+    samples: Count
     strict_teachers: tuple[str, ...] = ()
-    strict_items: int = 0
+    strict_items: Some = 0
     long_teachers: tuple[str, ...] = ()
-    long_learning_rate: float = 0.0
-    long_epochs: int = 0
+    long_learning_rate: SomeRate = 0.0
+    long_epochs: Some = 0
 
 
 @checked(frozen=True, config=STRICT)
@@ -40,9 +40,9 @@ class StudentFolds:
     """
 
     teachers: tuple[Literal["flash-lite", "flash", "pro", "human"], ...]
-    passes: int
-    exposure: int
-    items: dict[str, tuple[int, ...]]
+    passes: Count
+    exposure: Count
+    items: dict[str, tuple[Count, ...]]
 
 
 @checked(frozen=True, config=STRICT)

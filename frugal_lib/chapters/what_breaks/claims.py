@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib import import_module
 
 import numpy as np
@@ -91,8 +92,8 @@ def claim_table(book: Book) -> Iterator[dict]:
         yield {
             "claim": HTML(f'<a href="{page}.html">{claim.text}</a> <small>({claim.place})</small>'),
             "the paper and its files": found[0].paper,
-            "verdict": HTML("<br>".join(f"{v.base}: {mark(v.verdict, notes(v))}" for v in found)),
-            "ours, difference": HTML("<br>".join(f"{v.base}: {v.number}" for v in found)),
+            "verdict": HTML("<br>".join(f"{escape(v.base)}: {mark(v.verdict, notes(v))}" for v in found)),
+            "ours, difference": HTML("<br>".join(f"{escape(v.base)}: {escape(v.number)}" for v in found)),
         }
 
 

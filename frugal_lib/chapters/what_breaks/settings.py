@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from frugal_lib.core.validated import DOSES, STRICT, checked
+from frugal_lib.core.validated import DOSES, STRICT, Count, Rate, Some, checked
 
 
 @checked(frozen=True, config=STRICT)
@@ -18,18 +18,18 @@ class ContaminationGrid:
     """
 
     teacher: Literal["flash-lite", "offline"]
-    items: int
-    doses: dict[Annotated[str, Field(pattern=rf"^{DOSES}$")], int]
-    learning_rate: float
-    batch_size: int
-    epochs: int
-    samples: int
+    items: Count
+    doses: dict[Annotated[str, Field(pattern=rf"^{DOSES}$")], Count]
+    learning_rate: Rate
+    batch_size: Count
+    epochs: Count
+    samples: Count
 
 
 @checked(frozen=True, config=STRICT)
 class Settings:
     """Chapter 5: `samples` of each prompt at `seeds` seeds for how far chance moves a score; contamination by base."""
 
-    samples: int
-    seeds: int
+    samples: Some
+    seeds: Some
     bases: dict[str, ContaminationGrid]
