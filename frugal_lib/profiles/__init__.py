@@ -70,7 +70,7 @@ class SonnetGrid:
 
 @checked(frozen=True, config=STRICT)
 class FoldGrid:
-    """How one base is fine-tuned in cross-validation: fully, and by LoRA on attention and MLP or attention alone.
+    """How one base is fine-tuned in cross-validation: fully, and by LoRA on each of `modules`.
 
     Every rate (and rank) is tried on the first fold at the first seed; that of the lowest loss on its inner dev
     split is used in every fold.
@@ -83,6 +83,7 @@ class FoldGrid:
     batch_size: int
     epochs: int
     patience: int
+    modules: tuple[Literal["attention-mlp", "attention"], ...] = ("attention-mlp", "attention")
 
 
 @checked(frozen=True, config=STRICT)
