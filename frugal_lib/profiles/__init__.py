@@ -90,13 +90,15 @@ class FoldGrid:
 class Folds:
     """Cross-validation over all 154 sonnets: `count` folds, each at `seeds` seeds.
 
-    `minimal_pairs` of each set check the grammar of every model.
+    `minimal_pairs` of each set check the grammar of every model. Where `matched` names who wrote sonnets to compare
+    with, it is checked of every base whether it knows Shakespeare's by heart.
     """
 
     count: int
     seeds: int
     minimal_pairs: int
     bases: dict[str, FoldGrid]
+    matched: Literal["", "human"] = ""
 
 
 @dataclass(frozen=True)
