@@ -99,6 +99,7 @@ def audit(
 def sweep(
     chapter: Annotated[str, typer.Argument(help="Chapter whose runs to compute, such as baseline.")],
     profile: ProfileName = "micro",
+    base: Annotated[str, typer.Option(help="Another base: a folder, a hub id, or a name; its records lie apart.")] = "",
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     device: Device = "auto",
     workers: Workers = None,
@@ -107,9 +108,8 @@ def sweep(
 ) -> None:
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
-    from frugal_lib.profiles import load_profile
 
-    loaded = load_profile(profile)
+    loaded = registry.profile_of(profile, base)
     folder = loaded.results_folder(results)
     where, how = (chapter, loaded, folder, seed, device), {"workers": workers, "retry": retry_failed}
     records = registry.records_of(*where, **how) + registry.folds_of(*where, **how)

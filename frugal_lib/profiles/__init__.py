@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -141,6 +141,21 @@ Profile = checked(
     config=STRICT,
     frozen=True,
 )
+
+
+def on_base(profile: Profile, base: str) -> Profile:
+    """The same profile on another base: it takes the settings of the profile's own, and all other bases go.
+
+    Its records have a folder of their own.
+    """
+
+    def moved(value: object) -> object:
+        if is_dataclass(value):
+            return replace(value, **{f.name: moved(getattr(value, f.name)) for f in fields(value)})
+        known = isinstance(value, dict) and profile.base in value
+        return {base: value[profile.base]} if known else value
+
+    return replace(moved(profile), base=base, results=f"results/bases/{base}")
 
 
 def names() -> list[str]:
