@@ -41,6 +41,7 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
 
 # %% tags=["parameters"]
 profile = "micro"  # smoke, micro or paper
+base = ""  # another base: a folder, a hub id, or a name; empty: those of the profile
 seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
@@ -52,11 +53,10 @@ from frugal_lib.core.select import main_records
 from frugal_lib.core.timing import SIZE
 from frugal_lib.data.sonnets import EDITIONS, TRAIN
 from frugal_lib.metrics.chrf import chrf_signature
-from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
 from frugal_lib.report.cells import cell, compared, rate_text
 
-settings = load_profile(profile)
+settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
 records = registry.records_of("baseline", settings, folder, seed, device)
 rows, scores = labelled.labelled_rows(records), sonnets.score_rows(records)

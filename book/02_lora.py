@@ -40,6 +40,7 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
 
 # %% tags=["parameters"]
 profile = "micro"  # smoke, micro or paper
+base = ""  # another base: a folder, a hub id, or a name; empty: those of the profile
 seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
@@ -50,11 +51,10 @@ from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
 from frugal_lib.chapters.lora import results as lora
 from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import confirmed, published
-from frugal_lib.profiles import load_profile
 from frugal_lib.report import arm, claim, drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
 
-settings = load_profile(profile)
+settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
 records = registry.records_of("lora", settings, folder, seed, device)
 folds = registry.folds_of("lora", settings, folder, seed, device)

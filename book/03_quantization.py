@@ -39,6 +39,7 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
 
 # %% tags=["parameters"]
 profile = "micro"  # smoke, micro or paper
+base = ""  # another base: a folder, a hub id, or a name; empty: those of the profile
 seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
@@ -49,11 +50,10 @@ from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.data.labelled import SOURCES
 from frugal_lib.paper import published
-from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, folded, generality, html, spot_check, verdict
 from frugal_lib.report.cells import rate_text
 
-settings = load_profile(profile)
+settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
 records = registry.records_of("quantization", settings, folder, seed, device)
 folds = registry.folds_of("quantization", settings, folder, seed, device)

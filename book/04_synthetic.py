@@ -40,6 +40,7 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
 
 # %% tags=["parameters"]
 profile = "micro"  # smoke, micro or paper
+base = ""  # another base: a folder, a hub id, or a name; empty: those of the profile
 seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
@@ -49,12 +50,11 @@ from frugal_lib.chapters import registry
 from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import results as synthetic
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
 from frugal_lib.report.claim import verdicts
 
-settings = load_profile(profile)
+settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
 records = registry.records_of("synthetic", settings, folder, seed, device)
 folds = registry.folds_of("synthetic", settings, folder, seed, device)

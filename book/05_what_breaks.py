@@ -37,6 +37,7 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
 
 # %% tags=["parameters"]
 profile = "micro"  # smoke, micro or paper
+base = ""  # another base: a folder, a hub id, or a name; empty: those of the profile
 seed = 0  # the first seed
 device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
@@ -68,12 +69,11 @@ from frugal_lib.chapters.what_breaks import (
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.data.sonnets import GIVEN_LINES
 from frugal_lib.paper import confirmed, published
-from frugal_lib.profiles import load_profile
 from frugal_lib.report import drawing, html, spot_check
 from frugal_lib.report.cells import cell, signed
 from frugal_lib.report.verdict import CONTRADICTED, MARGIN, MARKS, OPEN, SUPPORTED
 
-settings = load_profile(profile)
+settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
 names = ("baseline", "lora", "quantization", "synthetic", "what_breaks")
 records = {name: registry.records_of(name, settings, folder, seed, device) for name in names}

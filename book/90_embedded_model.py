@@ -44,7 +44,7 @@ device = "auto"
 results = ""
 
 # %% tags=["remove-stderr"]
-from frugal_lib.chapters.embedded import figures
+from frugal_lib.chapters.embedded import figures, recall
 from frugal_lib.chapters.embedded import results as embedded
 from frugal_lib.data.sonnets import EDITIONS, available_edition, load_sonnets
 from frugal_lib.metrics import reference_models
@@ -152,6 +152,14 @@ prose = "It was late in the evening when the old man came down to the river, and
 texts = embedded.samples({"prose": prose, "verse": sonnet.given + "\n"})
 display(html.columns(texts["prose"], prose))
 display(html.columns(texts["verse"], sonnet.given))
+
+# %% tags=["hide-input"]
+# Does a base know the sonnets by heart, which it is asked about in every chapter?
+known = recall.records_on_file()
+title = "Greedy continuation of lines 1–3 of all 154 sonnets; loss of lines 4–14 beside 154 sonnets by others as long"
+display(html.table(recall.recall_table([r for _, records in known.values() for r in records]), title))
+for name, (one, records) in known.items():
+    display(html.source_line(records, one.results_folder(), f"python -m frugal_lib sweep baseline --profile {name}"))
 
 # %% [markdown]
 # ## Spot check

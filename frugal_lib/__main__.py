@@ -86,6 +86,7 @@ def audit(
 def sweep(
     chapter: Annotated[str, typer.Argument(help="Chapter whose runs to compute, such as baseline.")],
     profile: ProfileName = "micro",
+    base: Annotated[str, typer.Option(help="Another base: a folder, a hub id, or a name; its records lie apart.")] = "",
     seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     device: Device = "auto",
     workers: Workers = None,
@@ -101,9 +102,8 @@ def sweep(
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
     from frugal_lib.core.runs import Elsewhere, shard_of
-    from frugal_lib.profiles import load_profile
 
-    loaded = load_profile(profile)
+    loaded = registry.profile_of(profile, base)
     folder = loaded.results_folder(results)
     how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray}
     records = []
@@ -199,7 +199,7 @@ def poems(corpus: Corpus) -> None:
 
 @command
 def teach(
-    model: Annotated[str, typer.Argument(help="A Gemini model, such as gemini-2.5-flash-lite.")],
+    model: Annotated[str, typer.Argument(help="A Gemini model, or smollm2, or another base or its folder.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="The sonnets, a JSON list; all answers lie beside it.")],
     count: Annotated[int, typer.Option(min=1, help="Sonnets to have in the end.")] = 1000,
     budget: Annotated[float, typer.Option(min=0, help="Ceiling on the cost of all answers, in USD.")] = 1.0,
@@ -210,13 +210,18 @@ def teach(
     concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the server.")] = 120.0,
 ) -> None:
-    """Have Gemini write sonnets, with the key in GEMINI_API_KEY; goes on where it was stopped."""
-    from frugal_lib.teachers.gemini import Gemini, Settings
+    """Have Gemini (key in GEMINI_API_KEY) or a model here write sonnets; goes on where it was stopped."""
+    from frugal_lib.models import bases
+    from frugal_lib.teachers import gemini, local
 
     log = out.with_suffix(".answers.jsonl")
     if out.exists() and not log.exists():
         raise fail(f"{out}: it exists, and no answers lie beside it; choose another file.")
-    teacher = Gemini(Settings(model, log, per_request, concurrency, timeout_s=timeout, budget_usd=budget, price=price))
+    if model in bases.shipped() or Path(model).is_dir():
+        teacher = local.Local(local.Settings(bases.use(model), log))
+    else:
+        how = {"timeout_s": timeout, "budget_usd": budget, "price": price}
+        teacher = gemini.Gemini(gemini.Settings(model, log, per_request, concurrency, **how))
     try:
         teacher.sonnets(count)
     finally:

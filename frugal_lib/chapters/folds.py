@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from frugal_lib.chapters.common import tuned
+from frugal_lib.chapters.common import taught, tuned
 from frugal_lib.core import fetch, select
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.data import folds, minimal_pairs, sonnets, unrelated
@@ -34,6 +34,18 @@ def start(profile: Profile, base: str) -> Run:
         held_out_limit=profile.sonnets.held_out_limit,
         folds=profile.folds.count,
     )
+
+
+def recall_run(profile: Profile, base: str) -> Run:
+    """Whether the base knows the sonnets by heart; shown with the bases, hence its chapter."""
+    run = replace(start(profile, base), chapter="embedded", task="sonnets", method="recall", folds=0, samples=1)
+    greedy = {"temperature": 0.0, "max_new_tokens": profile.sonnets.max_new_tokens, "train_limit": None}
+    return taught(replace(run, **greedy), profile.folds.matched)
+
+
+def recall_runs(profile: Profile) -> list[Run]:
+    """The same of every base of the cross-validation, where the profile asks for it."""
+    return [recall_run(profile, base) for base in of_bases(profile)] if profile.folds and profile.folds.matched else []
 
 
 def on_grammar(run: Run, edition: str, pairs: int) -> Run:

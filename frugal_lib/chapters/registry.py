@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from frugal_lib.core import runs
+from frugal_lib.core import fetch, runs
 from frugal_lib.core.runs import Record, Run, Sweep
 from frugal_lib.data import sonnets
-from frugal_lib.profiles import Profile
+from frugal_lib.models import bases
+from frugal_lib.profiles import Profile, load_profile, on_base
 from frugal_lib.tasks import registry
+
+
+def profile_of(name: str, base: str = "") -> Profile:
+    """A profile by its name or file; where `base` is a name, a folder or a hub id, on that base alone.
+
+    Raises:
+        ProfileError, DataError, ValueError: as `load_profile` and `bases.use`.
+    """
+    profile = load_profile(name)
+    if not base:
+        return profile
+    moved = on_base(profile, bases.use(base))
+    return moved if fetch.data_dir() else without_other_poets(moved)
+
+
+def without_other_poets(profile: Profile) -> Profile:
+    """A profile without what needs the poems by other poets, which have no public source."""
+    folds, synthetic = profile.folds, profile.synthetic
+    if folds:
+        folds = replace(folds, matched="")
+    known = tuple(teacher for teacher in synthetic.teachers if teacher != "human")
+    students = synthetic.folds
+    if students:
+        students = replace(students, teachers=tuple(t for t in students.teachers if t != "human"))
+    return replace(profile, folds=folds, synthetic=replace(synthetic, teachers=known, folds=students))
 
 
 class Plan(Protocol):

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from frugal_lib.core.runs import Run
-from frugal_lib.data import labelled, unrelated
+from frugal_lib.data import labelled, minimal_pairs, unrelated
 from frugal_lib.data.standins import Example
 from frugal_lib.metrics import grammar
 from frugal_lib.metrics.reference_models import window_nats
@@ -135,11 +135,23 @@ def metrics_of(rows: Sequence[dict]) -> dict[str, float]:
     return found
 
 
+def sets_of(run: Run) -> list[tuple[str, str]]:
+    """The sets that a run asks about: name and edition of each."""
+    return [(task, edition) for task, edition in (name.split("/") for name in run.pair_sets.split())]
+
+
+def check_sets(run: Run) -> None:
+    """Raise a `DataError` for a set of minimal pairs that this machine cannot have."""
+    for task, edition in sets_of(run):
+        if task == grammar.TASK:
+            minimal_pairs.load(edition, run.minimal_pairs)
+
+
 def measure(model: nn.Module, tokenizer, run: Run) -> list[dict]:
     """All checks of one model, which stays as it is: rows for each set of `run.pair_sets`, and one for each text."""
     model.eval()
     rows, asked = [], reader(model, tokenizer) if run.pairs else None
-    for task, edition in (name.split("/") for name in run.pair_sets.split()):
+    for task, edition in sets_of(run):
         if task == grammar.TASK:
             rows += grammar.rows(model, tokenizer, edition, run.minimal_pairs)
         else:

@@ -21,7 +21,7 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.logging import disable_progress_bar
 
-from frugal_lib.models import families, smollm2
+from frugal_lib.models import families, own, smollm2
 
 disable_progress_bar()  # a bar per loaded model is noise in a sweep and in a page
 
@@ -43,19 +43,52 @@ def embedded_bases() -> list[str]:
 
 def check_base(base: str) -> None:
     """Raise a `ValueError` of one sentence for a base nobody knows."""
-    known = [*embedded_bases(), smollm2.NAME, *HUB_REVISIONS]
+    known = [*shipped(), *own.known()]
     if base not in known:
         raise ValueError(f"base {base!r} is unknown; choose one of {', '.join(known)}.")
 
 
-@lru_cache
+def shipped() -> list[str]:
+    """The bases that the library knows by name."""
+    return [*embedded_bases(), smollm2.NAME, *HUB_REVISIONS]
+
+
+def use(base: str) -> str:
+    """The name of a base: one that the library knows, else of a folder or hub id, which is made known under it.
+
+    Raises:
+        DataError: it cannot be had, or lacks a part.
+        ValueError: its name is another base's, or it is not of a family that we know.
+    """
+    if base in shipped():
+        return base
+    name = own.use(base)
+    if name in shipped():
+        raise ValueError(f"{base}: {name!r} is the name of another base; rename the folder.")
+    try:
+        with torch.device("meta"):  # its shape alone
+            prepared(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(**source(name))))
+        tokenizer = load_tokenizer(name)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{base}: {str(error).splitlines()[0]}") from None
+    if not tokenizer.is_fast or tokenizer.eos_token_id is None:
+        raise ValueError(f"{base}: its tokenizer needs a tokenizer.json and an end-of-text token.")
+    return name
+
+
 def base_digest(base: str) -> str:
     """Twelve hex digits that name a base: of its weights and tokenizer, its package, or its pinned hub revision."""
     check_base(base)
+    if base in own.known():
+        return own.digest(own.known()[base])
     if base == smollm2.NAME:
         return smollm2.DIGEST
-    if base in HUB_REVISIONS:
-        return HUB_REVISIONS[base][:12]
+    return HUB_REVISIONS[base][:12] if base in HUB_REVISIONS else embedded_digest(base)
+
+
+@lru_cache
+def embedded_digest(base: str) -> str:
+    """The same of a model that ships with the library."""
     files = [ASSETS / base / name for name in ("model.safetensors", "tokenizer.json", "config.json")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
@@ -69,7 +102,7 @@ def source(base: str) -> dict[str, str]:
     check_base(base)
     if base in HUB_REVISIONS:
         return {"pretrained_model_name_or_path": base, "revision": HUB_REVISIONS[base]}
-    folder = smollm2.folder() if base == smollm2.NAME else ASSETS / base
+    folder = smollm2.folder() if base == smollm2.NAME else own.known().get(base, ASSETS / base)
     return {"pretrained_model_name_or_path": str(folder)}
 
 

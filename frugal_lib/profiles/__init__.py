@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
@@ -74,7 +74,7 @@ class SonnetGrid:
 
 @checked(frozen=True, config=STRICT)
 class FoldGrid:
-    """How one base is fine-tuned in cross-validation: fully, and by LoRA on attention and MLP or attention alone.
+    """How one base is fine-tuned in cross-validation: fully, and by LoRA on each of `modules`.
 
     Every rate (and rank) is tried on the first fold at the first seed; that of the lowest loss on its inner dev
     split is used in every fold.
@@ -87,19 +87,22 @@ class FoldGrid:
     batch_size: Count
     epochs: Count
     patience: Patience
+    modules: tuple[Literal["attention-mlp", "attention"], ...] = ("attention-mlp", "attention")
 
 
 @checked(frozen=True, config=STRICT)
 class Folds:
     """Cross-validation over all 154 sonnets: `count` folds, each at `seeds` seeds.
 
-    `minimal_pairs` of each set check the grammar of every model.
+    `minimal_pairs` of each set check the grammar of every model. Where `matched` names who wrote sonnets to compare
+    with, it is checked of every base whether it knows Shakespeare's by heart.
     """
 
     count: Annotated[int, Field(ge=2, le=77)]
     seeds: Count
     minimal_pairs: Count
     bases: dict[str, FoldGrid]
+    matched: Literal["", "human"] = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,21 @@ Profile = checked(
     config=STRICT,
     frozen=True,
 )
+
+
+def on_base(profile: Profile, base: str) -> Profile:
+    """The same profile on another base: it takes the settings of the profile's own, and all other bases go.
+
+    Its records have a folder of their own.
+    """
+
+    def moved(value: object) -> object:
+        if is_dataclass(value):
+            return replace(value, **{f.name: moved(getattr(value, f.name)) for f in fields(value)})
+        known = isinstance(value, dict) and profile.base in value
+        return {base: value[profile.base]} if known else value
+
+    return replace(moved(profile), base=base, results=f"results/bases/{base}")
 
 
 def names() -> list[str]:

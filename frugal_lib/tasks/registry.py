@@ -8,7 +8,7 @@ from frugal_lib.core import select
 from frugal_lib.core.runs import Result, Run
 from frugal_lib.data import labelled
 from frugal_lib.paper import released, reports
-from frugal_lib.tasks import classify, completion, data_summary, stages, students
+from frugal_lib.tasks import classify, completion, data_summary, recall, stages, students
 
 Compute = Callable[[Run, str], Result]
 Key = tuple[str, str, str]
@@ -53,6 +53,7 @@ REGISTRY: dict[Key, Compute] = {
     **each("synthetic", ("sonnets",), ("released-generations",), released.generations),
     **each("controls", ("sonnets",), ("released-reports",), reports.reports),
     **each("synthetic", ("sonnets",), ("audit",), students.audited),
+    **each("embedded", ("sonnets",), ("recall",), recall.computed),
     **each("baseline", labelled.TASKS, classify.FLOORS, classify.floor),
     **each("baseline", labelled.TASKS, ("full",), classify.tuned),
     **each("baseline", labelled.TASKS, ("last-layer",), classify.tuned_head),

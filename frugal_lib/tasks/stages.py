@@ -59,6 +59,7 @@ class Stages:
     def compute(self, run: Run, device: str) -> Result:
         """The result of one run, from its data to its evaluations."""
         formats.check_format(run.format, device)  # before anything is trained for it
+        generality.check_sets(run)
         training, held_out = completion.splits_of(run)
         work = Work(run, device, bases.load_tokenizer(run.base), training, held_out)
         for stage in (self.examples, self.model, self.format, *self.evaluations):

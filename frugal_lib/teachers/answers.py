@@ -158,6 +158,12 @@ class Answers:
         """All valid sonnets, none twice, in the order of their requests."""
         return [sonnet for _, _, sonnet in sorted(self.found.values())]
 
+    def save(self, path: Path, count: int) -> int:
+        """Write up to `count` sonnets as a JSON list; how many there are."""
+        sonnets = self.items()[:count]
+        write_text(path, json.dumps(sonnets, ensure_ascii=False, indent=1) + "\n")
+        return len(sonnets)
+
     def summary(self) -> dict[str, float]:
         """Sonnets, answers, what was no sonnet or no answer, tokens, USD."""
         names = ("answers", "duplicates", "malformed", "malformed_answers", "failed", "prompt_tokens", "output_tokens")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import os
 import re
 import sys
@@ -25,7 +24,6 @@ from google.genai import types
 from google.genai.errors import APIError
 from tqdm import tqdm
 
-from frugal_lib.core.files import write_text
 from frugal_lib.teachers.answers import Answers, TeacherError, why_barren
 from frugal_lib.teachers.prices import cost, price_of
 from frugal_lib.teachers.prompt import prompt
@@ -153,10 +151,9 @@ class Gemini:
 
     def save(self, path: Path, count: int) -> str:
         """Write up to `count` sonnets as a JSON list; one line that says what there is."""
-        sonnets, facts = self.answers.items()[:count], self.answers.summary()
-        write_text(path, json.dumps(sonnets, ensure_ascii=False, indent=1) + "\n")
+        sonnets, facts = self.answers.save(path, count), self.answers.summary()
         return (
-            f"{self.name}: {len(sonnets):,} of {count:,} sonnets in {path}, {facts['usd']:.4f} USD"
+            f"{self.name}: {sonnets:,} of {count:,} sonnets in {path}, {facts['usd']:.4f} USD"
             f" ({facts['answers']} answers, {facts['malformed']} malformed, {facts['duplicates']} duplicates,"
             f" {facts['failed']} requests failed){self._unanswered()}"
         )

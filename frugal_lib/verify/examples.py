@@ -15,9 +15,10 @@ from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Record
 from frugal_lib.data import labelled as labelled_data
 from frugal_lib.data import overlap
+from frugal_lib.data.sonnets import public_domain
 from frugal_lib.metrics import generality
 from frugal_lib.models import bases
-from frugal_lib.tasks import classify, completion
+from frugal_lib.tasks import classify, completion, recall
 from frugal_lib.verify.again import ROUNDED, TIES, Again, close, of_kind, same
 
 
@@ -164,6 +165,20 @@ def checks(record: Record) -> Again:
     return Again(generality.metrics_of(record.examples))
 
 
+def recalled(record: Record) -> Again:
+    """What stands in the completions of sonnets that a base may know by heart; losses beside other poets' sonnets."""
+    again = Again(recall.metrics_of(record.examples))
+    for row in of_kind(record, "recall"):
+        sonnet = public_domain()[row["id"]]
+        true = recall.recalled(sonnet, row["text"]) | {"characters": len(sonnet.continuation)}
+        again.wrong += [
+            f"{name} of sonnet {row['id']}: {row[name]} in the file, {value} from its text"
+            for name, value in true.items()
+            if row[name] != value
+        ]
+    return again
+
+
 def counts(record: Record) -> Again:
     """A data set in numbers, from its counts of labels and lengths."""
     limit, again = bases.context_length(record.run.base), Again()
@@ -247,7 +262,7 @@ def rules(record: Record) -> Iterable[Callable[[Record], Again]]:
     """What can be computed again of a record, by what stands in it."""
     run, kinds = record.run, {row.get("kind") for row in record.examples}
     by_kind = {"completion": completions, "draw": draws, "floor": lengths, "label": counts, "column": audited}
-    by_kind |= dict.fromkeys(("pairs", "text"), checks)
+    by_kind |= dict.fromkeys(("pairs", "text"), checks) | {"recall": recalled}
     by_method = dict.fromkeys(("released-sweep", "released-zero-shot", "released-reports"), rows_on_file)
     by_method |= {
         "steps": trials,

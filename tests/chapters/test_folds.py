@@ -1,6 +1,7 @@
 """The runs of the cross-validation: which there are, how their rates are chosen, and what one of them gives."""
 
 import dataclasses
+from collections import Counter
 
 import pytest
 from fakes.folds import profile
@@ -8,15 +9,19 @@ from fakes.records import ENVIRONMENT
 
 from frugal_lib.chapters import folds, registry
 from frugal_lib.core import runs, select
+from frugal_lib.core.fetch import DataError
 from frugal_lib.core.runs import Record
 from frugal_lib.data import folds as fold_data
+from frugal_lib.models.formats import FORMATS
+from frugal_lib.profiles import load_profile
 from frugal_lib.tasks import completion, stages
 from frugal_lib.tasks import registry as tasks
 
-MICRO = profile()
+MICRO, SMALL = profile(), load_profile("small")
+PUBLISHED = ["baseline", "lora", "quantization", "synthetic"]
 
 
-def planned(chapter, best_rate=1e-4, settings=MICRO):
+def planned(chapter, best_rate=1e-4, profile=MICRO):
     """The runs of a chapter's cross-validation where one rate has the lowest loss; in the order they are asked for."""
     asked = {}
 
@@ -25,20 +30,50 @@ def planned(chapter, best_rate=1e-4, settings=MICRO):
         asked.update(zip(wanted, found, strict=True))
         return found
 
-    registry.plan_of(chapter).fold_records(settings, 0, sweep)
-    return list(asked)
+    registry.plan_of(chapter).fold_records(profile, 0, sweep)
+    return [run for run in asked if run.method != "recall"]
 
 
-@pytest.mark.parametrize("chapter", ["baseline", "lora", "quantization", "synthetic"])
-def test_every_arm_holds_out_every_sonnet_once_a_seed(chapter):
-    arms = {}
-    for run in planned(chapter):
-        assert (run.task, run.folds, run.edition, run.samples) == (select.FOLDED, 6, "public-domain", 0)
+@pytest.mark.parametrize("profile", [MICRO, SMALL], ids=["micro", "small"])
+@pytest.mark.parametrize("chapter", PUBLISHED)
+def test_every_arm_holds_out_every_sonnet_once_a_seed(chapter, profile):
+    arms, count = {}, profile.folds.count
+    for run in planned(chapter, profile=profile):
+        assert (run.task, run.folds, run.edition, run.samples) == (select.FOLDED, count, "public-domain", 0)
         arms.setdefault(dataclasses.replace(run, seed=0, fold=0), set()).add((run.seed, run.fold))
-    whole = {(seed, fold) for seed in range(2) for fold in range(6)}
+    whole = {(seed, fold) for seed in range(profile.folds.seeds) for fold in range(count)}
     tried = {(0, 0)}  # a rate that was not the best one
-    assert all(places in (whole, tried, {(0, fold) for fold in range(6)}) for places in arms.values())
-    assert sum(places == whole for places in arms.values()) >= 2
+    assert all(places in (whole, tried, {(0, fold) for fold in range(count)}) for places in arms.values())
+    assert sum(places == whole for places in arms.values()) >= len(profile.folds.bases)
+
+
+def test_small_has_every_arm_that_the_takeaways_need():
+    asked = dict.fromkeys(run for chapter in PUBLISHED for run in planned(chapter, 6e-5, SMALL))
+    arms = Counter((r.chapter, r.method, r.format, r.teacher) for r in asked)
+    assert {r.base for r in asked} == {"smollm2"}
+    assert arms["baseline", "full", "fp32", ""] == 3 + 2 and arms["baseline", "base", "fp32", ""] == 3
+    assert arms["lora", "lora", "fp32", ""] == 2 * 3 + 2 and arms["quantization", "qlora", "nf4", ""] == 3
+    assert {
+        f: arms["quantization", "full", f, ""] for f in FORMATS if f not in ("fp32", "int4-torchao")
+    } == dict.fromkeys([f for f in FORMATS if f not in ("fp32", "int4-torchao")], 3)
+    assert arms["quantization", "qaft", "int8-tensor", ""] == arms["quantization", "qaft", "int4-tensor", ""] == 3
+    assert all(arms["synthetic", "full", "fp32", who] == 3 for who in ("flash", "pro", "flash-lite", "human", ""))
+
+
+@pytest.mark.parametrize("chapter", registry.CHAPTERS)
+def test_a_chapter_without_runs_of_its_own_in_small_can_be_swept(chapter):
+    asked = []
+
+    def sweep(wanted):
+        asked.extend(wanted)
+        return [Record(run, "ok", {"dev_nll": 1.0}, [], [], ENVIRONMENT) for run in wanted]
+
+    records = registry.plan_of(chapter).records(SMALL, 0, sweep)
+    assert [record.run for record in records] == asked and len({run.path for run in asked}) == len(asked)
+    assert all(
+        tasks.REGISTRY.get((run.chapter, run.task, run.method)) or tasks.REGISTRY[tasks.ANY, run.task, run.method]
+        for run in asked
+    )
 
 
 def test_the_rate_of_the_lowest_inner_dev_loss_is_used_in_every_fold():
@@ -58,7 +93,7 @@ def test_students_read_as_much_and_differ_in_nothing_but_their_teacher():
 def test_a_base_without_a_draw_has_no_students():
     students = dataclasses.replace(MICRO.synthetic.folds, items={"nano": (232,)})
     settings = dataclasses.replace(MICRO, synthetic=dataclasses.replace(MICRO.synthetic, folds=students))
-    assert {run.base for run in planned("synthetic", settings=settings) if run.chapter == "synthetic"} == {"nano"}
+    assert {run.base for run in planned("synthetic", profile=settings) if run.chapter == "synthetic"} == {"nano"}
 
 
 def test_a_mixture_reads_shakespeare_so_often_and_a_draw_in_turn(monkeypatch):
@@ -91,6 +126,13 @@ def test_a_run_of_a_fold_gives_the_losses_of_its_held_out_sonnets(method):
     assert losses == [(name, s.id) for name in ("dev", "test") for s in found.split(name)[:3]]
     assert {"dev_nll", "test_bpc", "grammar_accuracy", "prose_bpc", "verse_bpc"} <= record.metrics.keys()
     assert "completion" not in {row["kind"] for row in record.examples}
+
+
+def test_pairs_that_cannot_be_had_are_told_before_anything_is_trained(monkeypatch):
+    run = dataclasses.replace(folds.on_grammar(folds.start(MICRO, "nano"), "written", 31), method="full")
+    monkeypatch.setattr(stages, "trained_once", lambda work: pytest.fail("it was trained"))
+    with pytest.raises(DataError, match="a set has fewer than 31 pairs"):
+        runs.execute(run, tasks.compute, "cpu")
 
 
 def test_a_format_is_made_of_the_fold_that_chapter_1_trained(monkeypatch):

@@ -53,9 +53,9 @@ def test_the_digest_follows_the_weights(tmp_path, monkeypatch):
     weights = tmp_path / "micro" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
     monkeypatch.setattr(bases, "ASSETS", tmp_path)
-    bases.base_digest.cache_clear()
+    bases.embedded_digest.cache_clear()
     assert bases.base_digest("micro") != before
-    bases.base_digest.cache_clear()
+    bases.embedded_digest.cache_clear()
 
 
 def test_hub_bases_are_pinned_to_a_revision():
@@ -79,7 +79,7 @@ def test_a_text_in_training_stands_between_two_ends_or_behind_its_own_start(toke
 
 def test_a_base_out_of_a_package_has_its_name_and_context_without_being_there(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path)
-    bases.base_digest.cache_clear()
+    bases.embedded_digest.cache_clear()
     assert bases.base_digest("smollm2") == "bcc81830d10c" and bases.context_length("smollm2") == 8192
     assert not list(tmp_path.iterdir())
 

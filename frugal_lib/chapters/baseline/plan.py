@@ -101,9 +101,9 @@ def spot_run(runs: Sequence[Run]) -> Run:
 
 
 def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
-    """Chapter 1 in cross-validation: each base as it is, and fully fine-tuned."""
+    """Chapter 1 in cross-validation: each base as it is, and fully fine-tuned; last, whether it knows the sonnets."""
     runs: list[Run] = []
     for base in folds.of_bases(profile):
         best = folds.best_full(profile, base, seed, sweep)
         runs += [*folds.everywhere(profile, best, seed), *folds.base_runs(profile, base)]
-    return sweep(runs)
+    return sweep([*runs, *folds.recall_runs(profile)])

@@ -110,9 +110,10 @@ def spot_run(runs: Sequence[Run]) -> Run:
 
 
 def fold_records(profile: Profile, seed: int, sweep: Sweep) -> list[Record]:
-    """Chapter 2 in cross-validation: LoRA on all layers and on attention alone, beside chapter 1's runs."""
+    """Chapter 2 in cross-validation: LoRA on all layers or on attention alone, beside chapter 1's runs."""
     runs: list[Run] = []
     for base in folds.of_bases(profile, adapters=True):
-        best = [folds.best_adapter(profile, base, seed, sweep, modules) for modules in (ALL, ATTENTION)]
+        choices = profile.folds.bases[base].modules
+        best = [folds.best_adapter(profile, base, seed, sweep, modules) for modules in choices]
         runs += [run for arm in best for run in folds.everywhere(profile, arm, seed)]
     return sweep(runs)
