@@ -17,8 +17,18 @@ from frugal_lib.core.stats import Interval
 from frugal_lib.report.html import exhibit, keep
 
 COLOURS = seaborn.color_palette("colorblind")
-# One colour for each role, in every figure of the book.
-PAPER, OURS, FLOOR, COPIES = COLOURS[3], COLOURS[0], (0.45, 0.45, 0.45), COLOURS[3]
+# One colour for each role, in every figure of the book: the paper, what needs no model, copies of held-out text, full
+# fine-tuning; each base, each teacher; how a weight format is reached.
+PAPER, FLOOR, COPIES, FULL = COLOURS[3], (0.45, 0.45, 0.45), COLOURS[6], "black"
+BASES = {"micro": COLOURS[0], "nano": COLOURS[9], "smollm2": (0.0, 0.2, 0.35)}
+OURS = BASES["micro"]
+TEACHERS = {
+    "flash-lite": COLOURS[8],
+    "flash": COLOURS[1],
+    "pro": COLOURS[4],
+    "human": COLOURS[5],
+    "offline": COLOURS[7],
+}
 STYLE = {
     "font.size": 10,
     "axes.titlelocation": "left",
@@ -50,7 +60,8 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
     wide = svg_of(figure)
     (folder / f"{name}.svg").write_text(wide, encoding="utf-8")
     stack(figure)
-    narrow = svg_of(figure)
+    with plt.rc_context({"svg.hashsalt": "narrow"}):  # other ids: what a hidden picture defines is not drawn
+        narrow = svg_of(figure)
     plt.close(figure)
     note = escape(caption)
     hidden = 'class="narrow" display="none"'  # what the book's style sheet shows on a phone
@@ -80,11 +91,18 @@ def stack(figure: Figure) -> None:
             axes.set_subplotspec(grid[panels.index(spec)])
             axes.tick_params(labelleft=axes.yaxis.get_ticks_position() != "right", labelbottom=True)
             axes.set_title(fill(axes.get_title(loc="left"), 48), loc="left")
-        if axes.get_legend():
-            axes.get_legend().set_ncols(1)
-    for legend in figure.legends:
-        legend.set_ncols(1)
+    for legend in list(figure.legends):
+        names = [text.get_text() for text in legend.get_texts()]
+        columns = 2 if max(map(len, names), default=0) < 22 else 1
+        figure.legend(legend.legend_handles, names, loc="outside upper left", ncols=columns,
+                      title=legend.get_title().get_text() or None)  # fmt: skip
+        legend.remove()
     figure.set_size_inches(NARROW, figure.get_figheight() / rows * max(len(panels), 1))
+
+
+def base_colour(base: str) -> tuple[float, float, float]:
+    """The colour of a base; one that the book does not know is like `OURS`."""
+    return BASES.get(base, OURS)
 
 
 def unique_handles(*panels: Axes) -> tuple[list, list[str]]:

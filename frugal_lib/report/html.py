@@ -146,6 +146,22 @@ def beside(bodies: dict[str, str]) -> HTML:
     return HTML(f"<div style={style!r}>{cells}</div>")
 
 
+def cards(texts: dict[str, dict[str, str]]) -> HTML:
+    """Cards side by side: under each title some lines of Markdown, each behind its name."""
+    bodies = [
+        f"<h2>{escape(title)}</h2><dl>"
+        + "".join(f"<dt>{escape(name)}</dt><dd>{markdown(text)}</dd>" for name, text in told.items())
+        + "</dl>"
+        for title, told in texts.items()
+    ]
+    return HTML(f'<div class="cards">{"".join(f"<div>{body}</div>" for body in bodies)}</div>')
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML; what looks like HTML in it is escaped."""
+    return MarkdownIt("commonmark", {"html": False}).render(text)
+
+
 def lines(text: str) -> str:
     """Escaped text with its line ends kept."""
     return "<br>".join(escape(line) for line in text.splitlines())
@@ -153,7 +169,7 @@ def lines(text: str) -> str:
 
 def say(name: str, text: str) -> None:
     """Show Markdown, and keep it under `name` for other pages of the book."""
-    keep(name, HTML(MarkdownIt("commonmark", {"html": False}).render(text)), text)
+    keep(name, HTML(markdown(text)), text)
 
 
 def keep(name: str, page: HTML, text: str) -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 ICONS = re.compile(
     r"\s*(<!-- So that users can add custom icons -->)?\s*<script[^>]*scripts/fontawesome\.js[^>]*></script>"
 )
+# Tables of the pages in Markdown scroll sideways where they must, by the keyboard too.
+TABLE = '<div class="pst-scrollable-table-container">'
+SCROLLS = '<div class="scrolls" tabindex="0" role="group" aria-label="a table">'
 SIDEBAR = '<div id="pst-primary-sidebar"'
 UNUSED = ("_static/vendor", "_static/locales", "_static/scripts/fontawesome.js", "_static/sbt-webpack-macros.html",
           "_static/webpack-macros.html")  # fmt: skip
@@ -37,7 +40,7 @@ def finish(html: Path) -> None:
 
 def mended(text: str) -> str:
     """A page without the icons' script, with a description, and with its sidebar as a landmark."""
-    text = ICONS.sub("", text)
+    text = ICONS.sub("", text).replace(TABLE, SCROLLS)
     text = text.replace(SIDEBAR, f'{SIDEBAR} role="region" aria-label="Contents of the book"', 1)
     return text.replace("</head>", f"{described(text)}</head>", 1) if "og:title" not in text else text
 
