@@ -89,6 +89,7 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css book/
 	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(SITE_RESULTS)
 	cp _config.yml _toc.yml _build/source
 	cp $(wildcard book/*.md book/*.bib) _build/source/book
+	cp frugal_lib/assets/README.md _build/source/model_card.md
 	cp book/book.css book/book.js book/favicon.svg _build/source/_static
 	mkdir -p _build/source/extra/explore && cp book/explore.js _build/source/extra/explore
 	$(BIN)/python -m frugal_lib.report.pages _build/source/book $(EXECUTED)

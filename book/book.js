@@ -51,10 +51,10 @@ function markEdge(scrolls) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  for (const scrolls of document.querySelectorAll("figure.exhibit .scrolls")) {
+  for (const scrolls of document.querySelectorAll(".scrolls")) {
     const table = scrolls.querySelector("table");
-    sortable(table);
-    if (scrolls.closest("details")) filterable(scrolls, table);
+    if (scrolls.closest("figure.exhibit")) sortable(table);
+    if (scrolls.closest("figure.exhibit details")) filterable(scrolls, table);
     for (const event of ["scroll", "pointerenter"]) scrolls.addEventListener(event, () => markEdge(scrolls));
     new ResizeObserver(() => markEdge(scrolls)).observe(scrolls);
   }

@@ -1,24 +1,27 @@
 """The built site: every page is there, executed, without errors, and complete without a network; a failed cell."""
 
+import csv
 import functools
+import io
 import json
 import os
 import re
 import shutil
+from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from fakes.browser import BROWSER, chromium, complaints_of
+from fakes.browser import BROWSER, chromium, complaints_of, opened
 from fakes.project import ROOT, make
 
 from frugal_lib.chapters.registry import CHAPTERS as SWEEPS
 
 pytestmark = pytest.mark.slow  # the book is built first, which takes minutes
 CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.py"))
-PAGES = ["index", *CHAPTERS[:-1], "explore", "limitations", "checklist", CHAPTERS[-1]]
+PAGES = ["index", *CHAPTERS[:-1], "explore", "run", "limitations", "checklist", "about", CHAPTERS[-1]]
 
 
 @pytest.fixture(scope="module")
@@ -212,12 +215,12 @@ def test_the_first_page_has_every_claim_and_leads_to_what_was_measured(html):
     claims = table(first, *words)
     assert text_of(claims) == text_of(table(soup(html, "05_what_breaks"), *words))
     for link in claims.select("a"):
-        assert (html / "book" / link["href"]).is_file()
-    shown, pages = captions(first), ("05_what_breaks", "03_quantization", "04_synthetic")
-    assert len(shown) == 3 and all(set(shown) & set(captions(soup(html, page))) for page in pages)
+        assert (html / "book" / link["href"].partition("#")[0]).is_file()
+    shown, pages = captions(first), ("05_what_breaks", "04_synthetic")
+    assert len(shown) == 2 and all(set(shown) & set(captions(soup(html, page))) for page in pages)
     text = text_of(first)
     assert "claims of the paper, tested on small GPT-2 models of our own, nano (" in text
-    assert "Find the floor of a score" in text and "LoRA costs" in text
+    assert "Find the floor of a score" in text and "They said" in text
 
 
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
@@ -347,6 +350,66 @@ def has_anchor(path, anchor):
 
 
 def test_every_record_of_the_site_is_linked_to(html):
-    """From a chapter, or from the page of all runs."""
-    pages = [path.read_text() for path in (html / "book").glob("*.html")]
+    """From the page of all runs."""
+    pages = [path.read_text() for path in ((html / "book/explore.html"), *html.glob("explore/runs.js"))]
     assert all(any(path.name in page for page in pages) for path in html.glob("results/*/*/*.json"))
+
+
+def test_explore_filters_sorts_opens_a_record_and_gives_it_as_csv(html, browser):
+    complaints = []
+    page = opened(browser, html / "book/explore.html", complaints)
+    rows = list(csv.DictReader(io.StringIO(downloaded(page))))
+    records = {path.name: json.loads(path.read_text()) for path in html.glob("results/*/*/*.json")}
+    assert len(rows) == len(records)
+    teacher = next(row["teacher"] for row in rows if row["teacher"] and row["test_nll"])
+    page.locator("select[data-name=teacher]").select_option(teacher)
+    sort = page.get_by_role("button", name="test nll")
+    if page.locator("#runs th[aria-sort]").inner_text() != "test nll":
+        sort.click()
+    rows = list(csv.DictReader(io.StringIO(downloaded(page))))
+    losses = [float(row["test_nll"]) for row in rows if row["test_nll"]]
+    assert losses and losses == sorted(losses) and {row["teacher"] for row in rows} == {teacher}
+    for row in rows:
+        record = records[row["record"].split("/")[-1]]
+        for name in ("learning_rate", "seed", "items", "teacher", "method"):
+            assert row[name] == text_of_value(record["run"].get(name)), name
+        for name in ("test_nll", "dev_chrf"):
+            assert row[name] == text_of_value(record["metrics"].get(name)), name
+    sort.click()
+    assert [float(r["test_nll"]) for r in csv.DictReader(io.StringIO(downloaded(page))) if r["test_nll"]] == losses[
+        ::-1
+    ]
+    page.locator("button.open").first.click()
+    page.locator("#texts summary").first.wait_for()
+    assert teacher in page.locator("#texts").inner_text() or page.locator("#texts details").count()
+    assert page.locator("#texts h3").count() == 0 or "Shakespeare" in page.locator("#texts").inner_text()
+    page.close()
+    assert not complaints
+
+
+def text_of_value(value):
+    """As the CSV file has it."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
+
+
+def downloaded(page):
+    """The CSV file that the page gives."""
+    with page.expect_download() as found:
+        page.locator("#download").click()
+    return Path(found.value.path()).read_text()
+
+
+def test_the_first_page_has_few_numbers_above_the_fold(html):
+    """Fifteen at most, outside of pictures and of names such as GPT-2 and INT8."""
+    page = soup(html, "index").select_one("article")
+    fold = page.select_one("details.sd-dropdown")
+    for tag in [*page.select("svg, .source, .number"), *fold.find_all_next(), fold]:
+        tag.extract()
+    assert "They said" in text_of(page)
+    assert len(re.findall(r"(?<![\w.-])\d[\d.,]*", text_of(page))) <= 15
+
+
+@pytest.mark.parametrize("word", ["contamination", "license", "cite"])
+def test_the_search_finds(html, word):
+    index = (html / "searchindex.js").read_text()
+    assert re.search(rf'"?{word[:5]}\w*"?:', index)
