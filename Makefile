@@ -84,16 +84,21 @@ _build/profile: FORCE
 	@mkdir -p _build
 	@echo $(PROFILE) | cmp -s - $@ || echo $(PROFILE) > $@
 
-_build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css) _config.yml _toc.yml _build/profile
+_build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css book/*.js book/*.svg) _config.yml _toc.yml _build/profile
 	rm -rf _build/source _build/html
 	mkdir -p _build/source/book _build/source/_static _build/source/extra/$(SITE_RESULTS)
 	cp _config.yml _toc.yml _build/source
-	cp $(wildcard book/*.md book/*.bib) $(EXECUTED) _build/source/book
-	cp book/book.css _build/source/_static
+	cp $(wildcard book/*.md book/*.bib) _build/source/book
+	cp frugal_lib/assets/README.md _build/source/model_card.md
+	cp book/book.css book/book.js book/favicon.svg _build/source/_static
+	mkdir -p _build/source/extra/explore && cp book/explore.js _build/source/extra/explore
+	$(BIN)/python -m frugal_lib.report.pages _build/source/book $(EXECUTED)
+	$(BIN)/python -m frugal_lib.report.explore $(RESULTS) _build/source/extra/explore
 	cd $(RESULTS) && find . -name '[!.]*.json' -exec cp --parents -t $(CURDIR)/_build/source/extra/$(SITE_RESULTS) {} +
 	cp --parents $(SPEEDS) _build/source/extra
 	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
+	$(BIN)/python -m frugal_lib.report.site _build/html
 	@test $$(find _build/html/book -name '*.html' | wc -l) -eq $(words $(CHAPTERS) $(wildcard book/*.md)) \
 		|| { echo "the site does not have a page for each of: $(CHAPTERS) $(wildcard book/*.md)" >&2; exit 1; }
 	touch $@

@@ -189,14 +189,17 @@ html.source_line([record for row in rows for record in row.records], folder, com
 # %% [markdown]
 # ## The data
 #
-# The paper's figures 6 to 9, drawn from the data as this chapter read it.
+# What the paper's figures 6 to 9 show, drawn from the data as this chapter read it.
 
 # %% tags=["hide-input"]
 captions = {
-    "sst": "The paper's figure 6: the sentences of SST by split and label, and how long they are.",
-    "cfimdb": "The paper's figure 7: the film reviews of CFIMDB by split and label, and how long they are.",
-    "quora": "The paper's figure 8: Quora's question pairs by split and label, and how long their prompts are.",
-    "sonnets": "The paper's figure 9: Shakespeare's sonnets by split, and how long they are.",
+    "sst": "The sentences of SST that this chapter read, by split and label, and their lengths. The paper's figure 6 "
+    "shows its own.",
+    "cfimdb": "The film reviews of CFIMDB that this chapter read, by split and label, and their lengths. The paper's "
+    "figure 7 shows its own.",
+    "quora": "The question pairs that this chapter read, by split and label, and the lengths of their prompts. The "
+    "paper's figure 8 shows its own, many more.",
+    "sonnets": "Shakespeare's sonnets by split, and their lengths. The paper's figure 9 adds synthetic ones.",
 }
 for task, caption in captions.items():
     drawing.show(figures.data_chart(records, task), settings.figures_folder, f"01_data_{task}", caption)
@@ -339,4 +342,4 @@ html.say(
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("baseline", records, device)
 html.say("baseline_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now))
+html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")

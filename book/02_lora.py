@@ -73,7 +73,8 @@ for base in found.bases:
 noise = paper_sweep.visible_from(found.floor.metrics["dev_chrf_sd"])
 html.say(
     "lora_verdict",
-    f"Does LoRA match full fine-tuning? By the likelihood of the true lines, {'; '.join(answers)}. In the paper's own "
+    "Does LoRA, which trains a few thin matrices, do as well as training everything? By the likelihood of the true "
+    f"lines, {'; '.join(answers)}. In the paper's own "
     f"sweep the lowest dev loss of LoRA is {claims.best_paper(found, True):.3f}, that of full fine-tuning "
     f"{claims.best_paper(found, False):.3f}. By chrF, {paper_sweep.visible_pairs(claims.table3().dev_chrf, noise)} "
     "pairs of scores in its Table 3 are further apart than two draws of random lines would be.",
@@ -393,4 +394,4 @@ html.source_line(costs.records, costs.folder, costs.source)
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("lora", records, device)
 html.say("lora_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now))
+html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")

@@ -326,4 +326,4 @@ html.table(tables.balanced_table(found), "Yes or no, calibrated")
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("quantization", records, device)
 html.say("quantization_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now))
+html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")

@@ -95,14 +95,16 @@ chrf = published.table("table3_lora_rank").set_index("rank").dev_chrf
 random_lines = sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"]
 within = sum(random_lines.low <= score <= random_lines.high for score in (chrf.max(), chrf["full"]))
 losses = {base: comparisons.comparisons(book, base)[0].loss() for base in book.lora.bases}
-costs = " and ".join(f"{cell(loss, 3, '+')} nats per token on `{base}`" for base, loss in losses.items())
-gains = " and ".join(f"{gain(book.lora, base, 'test').mean:.3f}" for base in book.lora.bases)
+costs = "; ".join(
+    f"on `{base}`, full fine-tuning lowers the loss by {gain(book.lora, base, 'test').mean:.3f} nats per token, and "
+    f"with LoRA it ends {cell(loss, 3, '+')} from there"
+    for base, loss in losses.items()
+)
 lora_answer = (
     f"*LoRA matches full fine-tuning*: {verdicts(lambda base: matches(book.lora, base))}. The paper's chrF is "
     f"{chrf.max():.2f} with low-rank adapters (LoRA) against {chrf['full']:.2f}, "
     f"{('neither of them', 'one of them', 'both of them')[within]} within the interval of eleven random lines, "
-    f"{cell(random_lines)}. The likelihood of the true lines shows more: LoRA costs {costs}, where full fine-tuning "
-    f"gains {gains}."
+    f"{cell(random_lines)}. The likelihood of the true lines shows more: {costs}."
 )
 
 # %% tags=["hide-input"]
@@ -121,9 +123,10 @@ quantization_answer = (
     "quantization-aware fine-tuning "
     f"(QAFT) at INT8 damages generality: {harmed}."
     + (f" In four bits `{four_bits[0][0].base}` loses, in nats per token, {costs}." if four_bits else "")
-    + f" The damage that the paper reports is a zero-shot accuracy of {after:.2f} with QAFT against {before:.2f} "
-    f"without, by a head that was never trained: {100 * comparisons.constant_heads(book):.0f} % of such heads give at "
-    f"least {100 * ALIKE:.0f} % of the pairs the same answer."
+    + f" The damage that the paper reports is a zero-shot accuracy of {after:.2f} with QAFT against "
+    f"{before:.2f} without. It was measured through a layer with random weights, and of such layers "
+    f"{100 * comparisons.constant_heads(book):.0f} % answer at least {100 * ALIKE:.0f} % of the pairs alike, whatever "
+    "the model below them knows."
 )
 
 # %% tags=["hide-input"]
@@ -197,14 +200,15 @@ html.table(paper_files.differing_table(numbers), "Printed numbers for which the 
 # ## The claims
 
 # %%
-html.keep("claims", html.table(claims.claim_table(book)), "The claims of the paper and their verdicts")
+html.keep("claims", html.table(claims.claim_table(book), "The claims of the paper and their verdicts"), "All claims")
 
 # %% tags=["hide-input"]
 html.say(
     "claims_how",
     "*How a verdict comes about.* Losses are bits per character of the true lines 4–14: where it was run, in a "
     "cross-validation in which each of the 154 sonnets is held out once, else of the ten test sonnets, on which "
-    "nothing was chosen; below zero the first named is better. Intervals are 95 %, with sonnets, folds and seeds taken "
+    "nothing was chosen. A difference below zero means that the model named first predicts these lines better. "
+    "Intervals are 95 %, with sonnets, folds and seeds taken "
     f"as random. A claim that something keeps or matches quality *{SUPPORTED}* where the whole interval lies within "
     f"{100 * MARGIN:.0f} % of what full fine-tuning gains over the base, is *{CONTRADICTED}* where the whole interval "
     f"lies beyond that, and else *{OPEN}*; a claim that something is better or worse, the same about zero. "
@@ -285,12 +289,15 @@ html.table(claims.robustness_table(book), "Verdicts under other choices")
 # sonnets ignore the sonnet that they complete.
 
 # %%
+shown = [score for scores in figures.paper_groups(book).values() for score in scores]
+no_better = sum(score <= random_lines.high for score in shown)
 drawing.show(
     figures.floors_chart(book, rows),
     settings.figures_folder,
     "05_floors",
-    "Every dev chrF that the paper prints or released, and every one of this book, beside what needs no model. "
-    "Red: the paper, on GPT-2 Small; blue: ours.",
+    f"Random lines score as well: {100 * no_better / len(shown):.0f} % of the scores that the paper prints or released "
+    "are no higher than those of random lines of other sonnets. Every dot is a chrF on the dev sonnets, the paper's on "
+    "GPT-2 Small above, ours below.",
 )
 
 # %% tags=["hide-input"]
@@ -409,8 +416,8 @@ drawing.show(
     "05_doses",
     "Copies of held-out sonnets among otherwise clean training examples: loss on the true lines minus that without a "
     "copy, chrF, and lines reproduced word for word, by number of copies, with 95 % bands over sonnets. Grey: what the "
-    "released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file for training. Red: "
-    "what the paper's own student of it wrote.",
+    "released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file for training. "
+    "Diamonds: what the paper's own student of it wrote.",
 )
 
 # %% tags=["hide-input"]
@@ -513,6 +520,62 @@ html.say(
 # %%
 html.table(first_measurement.check_table(book, rows, controls), "Figures measured twice")
 
+# %% tags=["remove-cell"]
+# The first page: three cards of two numbers each at most, and how it stands with the claims, a line for each verdict.
+from frugal_lib.chapters.synthetic.copies import generations
+from frugal_lib.report.verdict import NOT_TESTABLE
+
+rank_scores = published.table("table3_lora_rank").set_index("rank").dev_chrf
+released = generations(book.synthetic, "dev")
+copied = copies_by_teacher(book.synthetic).get("flash")
+cards = {
+    "LoRA": {
+        "They said": "Low-rank adapters (LoRA) match full fine-tuning.",
+        "Their files show": f"Scores of {rank_scores.max():.2f} and {rank_scores['full']:.2f}, "
+        f"{('neither', 'one', 'both')[within]} in the range of random lines of other sonnets.",
+        "Our models show": f"By the loss on the true lines: {verdicts(lambda base: matches(book.lora, base))}.",
+    },
+    "Quantization": {
+        "They said": "Fewer bits per weight keep the task; training for them (quantization-aware fine-tuning, QAFT) "
+        "quietly damages what else the model can do.",
+        "Their files show": f"The damage, an accuracy of {after:.2f} instead of {before:.2f}, was measured through a "
+        "layer with random weights: both are what one constant answer gets.",
+        "Our models show": f"The task is kept: {kept}. Something else is damaged: {harmed}.",
+    },
+    "Synthetic data": {
+        "They said": "A stronger teacher does not always make a better student: Gemini 2.5 Flash beats Pro.",
+        "Their files show": f"Flash's sonnets hold copies of the evaluated ones: {100 * copied.share:.0f} % are "
+        "Shakespeare's."
+        if copied
+        else "The files of the teachers are not part of this profile.",
+        "Our models show": "Without the copies, that a stronger teacher is not always better: "
+        f"{verdicts(lambda base: stronger_is_not_better(book.synthetic, base, common.CLEAN))}.",
+    },
+}
+html.keep("cards", html.cards(cards), "\n".join(f"{title}: {told}" for title, told in cards.items()))
+by_words = {}
+for _, claim, told in evaluated:
+    by_words.setdefault(frozenset(verdict.verdict for verdict in told), []).append(claim.text)
+lines = {
+    "Hold": by_words.pop(frozenset({SUPPORTED}), []),
+    "Are not reproduced": by_words.pop(frozenset({CONTRADICTED}), []),
+    "Cannot be told yet": by_words.pop(frozenset({OPEN}), []),
+    "Cannot be tested at this size": by_words.pop(frozenset({NOT_TESTABLE}), []),
+    "Differ from model to model": [text for texts in by_words.values() for text in texts],
+}
+html.say("claims_lines", "\n".join(f"- **{word}:** {'; '.join(told)}." for word, told in lines.items() if told))
+
+# %% tags=["remove-cell"]
+# The pages “Run it” and “About”.
+from frugal_lib.chapters.what_breaks import status
+
+runs = {
+    name: list({record.run.path: record for record in (*records[name], *folds.get(name, []))}.values())
+    for name in names
+}
+caption = f"What the records of profile {profile} took, in minutes of one processor thread"
+html.keep("status", html.table(status.status_table(runs), caption), caption)
+
 # %% [markdown]
 # ## Spot check
 #
@@ -522,4 +585,4 @@ html.table(first_measurement.check_table(book, rows, controls), "Figures measure
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("what_breaks", controls, device)
 html.say("controls_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now))
+html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")

@@ -141,12 +141,12 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Iterator[dict]:
         yield {"claim": v.claim, "verdict": v.verdict, "base": v.base, "ours": v.ours, "paper": v.paper}
 
 
-MARKS = {SUPPORTED: "#1a7f37", CONTRADICTED: "#b3261e", OPEN: "#6b6b6b", NOT_TESTABLE: "#6b6b6b"}
+MARKS = {SUPPORTED: "holds", CONTRADICTED: "not", OPEN: "open", NOT_TESTABLE: "open"}  # classes of the style sheet
 
 
 def mark(verdict: str, note: str = "") -> str:
     """A verdict in its colour, and what is to be noted of it; the word says it, the colour helps."""
-    return f'<strong style="color:{MARKS[verdict]}">{verdict}</strong>{note}'
+    return f'<strong class="verdict {MARKS[verdict]}">{verdict}</strong>{note}'
 
 
 def against(name: str, difference: Interval, source: str = "test", unit: str = "nats per token") -> str:

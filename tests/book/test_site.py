@@ -1,28 +1,35 @@
 """The built site: every page is there, executed, without errors, and complete without a network; a failed cell."""
 
+import csv
+import functools
+import io
 import json
 import os
 import re
 import shutil
-import subprocess
-import tempfile
+from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from fakes.browser import BROWSER, chromium, complaints_of, opened
 from fakes.project import ROOT, make
 
 from frugal_lib.chapters.registry import CHAPTERS as SWEEPS
 
 pytestmark = pytest.mark.slow  # the book is built first, which takes minutes
 CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.py"))
-PAGES = ["index", *CHAPTERS[:-1], "limitations", "checklist", CHAPTERS[-1]]
+PAGES = ["index", *CHAPTERS[:-1], "explore", "run", "limitations", "checklist", "about", CHAPTERS[-1]]
 
 
 @pytest.fixture(scope="module")
-def html(smoke_book):
-    return smoke_book / "_build" / "html"
+def html(request):
+    """The smoke book, or the site in the folder FRUGAL_SITE: `FRUGAL_SITE=_build/html pytest tests/book -k browser`."""
+    if os.environ.get("FRUGAL_SITE"):
+        return ROOT / os.environ["FRUGAL_SITE"]
+    return request.getfixturevalue("smoke_book") / "_build" / "html"
 
 
 def soup(html, page):
@@ -67,8 +74,14 @@ def text_of(tag):
 
 def table(page, *words):
     """The one table that has all of these words."""
-    (found,) = [tag for tag in page.select("table") if all(word in text_of(tag) for word in words)]
+    (found,) = [tag for tag in page.select("table") if all(word in captioned(tag) for word in words)]
     return found
+
+
+def captioned(tag):
+    """What a reader sees of a table, its caption first."""
+    figure = tag.find_parent("figure")
+    return f"{text_of(figure.figcaption) if figure else ''} {text_of(tag)}"
 
 
 def rows_of(tag):
@@ -104,7 +117,7 @@ def test_every_claim_of_the_paper_stands_beside_its_verdict_and_our_number(html,
 
 def captions(page):
     """What is said of each figure."""
-    return [tag["aria-label"] for tag in page.select("figure.frugal svg[aria-label]")]
+    return [tag["aria-label"] for tag in page.select("figure.exhibit svg.wide[aria-label]")]
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -202,12 +215,12 @@ def test_the_first_page_has_every_claim_and_leads_to_what_was_measured(html):
     claims = table(first, *words)
     assert text_of(claims) == text_of(table(soup(html, "05_what_breaks"), *words))
     for link in claims.select("a"):
-        assert (html / "book" / link["href"]).is_file()
-    shown, pages = captions(first), ("05_what_breaks", "03_quantization", "04_synthetic")
-    assert len(shown) == 3 and all(set(shown) & set(captions(soup(html, page))) for page in pages)
+        assert (html / "book" / link["href"].partition("#")[0]).is_file()
+    shown, pages = captions(first), ("05_what_breaks", "04_synthetic")
+    assert len(shown) == 2 and all(set(shown) & set(captions(soup(html, page))) for page in pages)
     text = text_of(first)
     assert "claims of the paper, tested on small GPT-2 models of our own, nano (" in text
-    assert "Find the floor of a score" in text and "LoRA costs" in text
+    assert "Find the floor of a score" in text and "They said" in text
 
 
 def test_a_stand_in_is_named_where_there_is_no_other_data(html):
@@ -299,18 +312,111 @@ def test_a_failing_cell_fails_the_build_and_keeps_the_notebook_for_reading(smoke
     assert (broken / "_build/html/book/01_baseline.html").read_bytes() == site
 
 
-BROWSER = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("no Chromium on this machine")
+    with chromium() as found:
+        yield found
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("page", PAGES)
-def test_a_real_browser_renders_the_page_without_complaint(html, page):
-    with tempfile.TemporaryDirectory() as profile:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-        words = ["--enable-logging=stderr", "--virtual-time-budget=5000", f"--user-data-dir={profile}", "--dump-dom"]
-        address = (html / "book" / f"{page}.html").as_uri()
-        command = [BROWSER, *flags, *words, address]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ, check=False)
-    assert "<h1>" in done.stdout
-    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]
+def test_a_real_browser_has_nothing_to_complain_of(html, browser, page):
+    assert not complaints_of(browser, html / "book" / f"{page}.html")
+
+
+@pytest.mark.parametrize("page", [*(f"book/{page}" for page in PAGES), "index"])
+def test_no_link_is_broken(html, page):
+    path = html / f"{page}.html"
+    broken = []
+    for link in {a["href"] for a in BeautifulSoup(path.read_text(), "html.parser").select("a[href]")}:
+        name, _, anchor = link.partition("#")
+        target = path.parent / unquote(name.partition("?")[0]) if name else path
+        if re.match(r"(https?|mailto):", link) or link == "#":
+            continue
+        if not target.exists() or (anchor and "=" not in anchor and not has_anchor(target, unquote(anchor))):
+            broken.append(link)
+    assert not broken
+
+
+@functools.cache
+def anchors_of(path):
+    """The anchors of a page."""
+    return {tag["id"] for tag in BeautifulSoup(path.read_text(), "html.parser").select("[id]")}
+
+
+def has_anchor(path, anchor):
+    return anchor in anchors_of(path.resolve())
+
+
+def records_of_the_profile(html):
+    """The records of the profile that the site shows, by file name."""
+    table = json.loads((html / "explore/runs.js").read_text().removeprefix("window.RUNS = ").rstrip(";\n"))
+    paths = list((html / "book" / table["results"]).glob("*/*.json"))
+    assert paths and {path.name for path in paths} == {name.split("/")[-1] for name in table["columns"]["record"]}
+    return {path.name: json.loads(path.read_text()) for path in paths}
+
+
+def test_every_record_of_the_profile_is_on_the_page_of_all_runs(html):
+    for name in records_of_the_profile(html):
+        assert (html / f"explore/{name[-13:-5]}.js").is_file()
+
+
+def test_explore_filters_sorts_opens_a_record_and_gives_it_as_csv(html, browser):
+    complaints = []
+    page = opened(browser, html / "book/explore.html", complaints)
+    rows = list(csv.DictReader(io.StringIO(downloaded(page))))
+    records = records_of_the_profile(html)
+    assert len(rows) == len(records)
+    teacher = next(row["teacher"] for row in rows if row["teacher"] and row["test_nll"])
+    page.locator("select[data-name=teacher]").select_option(teacher)
+    sort = page.get_by_role("button", name="test nll")
+    if page.locator("#runs th[aria-sort]").inner_text() != "test nll":
+        sort.click()
+    rows = list(csv.DictReader(io.StringIO(downloaded(page))))
+    losses = [float(row["test_nll"]) for row in rows if row["test_nll"]]
+    assert losses and losses == sorted(losses) and {row["teacher"] for row in rows} == {teacher}
+    for row in rows:
+        record = records[row["record"].split("/")[-1]]
+        for name in ("learning_rate", "seed", "items", "teacher", "method"):
+            assert row[name] == text_of_value(record["run"].get(name)), name
+        for name in ("test_nll", "dev_chrf"):
+            assert row[name] == text_of_value(record["metrics"].get(name)), name
+    sort.click()
+    assert [float(r["test_nll"]) for r in csv.DictReader(io.StringIO(downloaded(page))) if r["test_nll"]] == losses[
+        ::-1
+    ]
+    page.locator("button.open").first.click()
+    page.locator("#texts summary").first.wait_for()
+    assert teacher in page.locator("#texts").inner_text() or page.locator("#texts details").count()
+    assert page.locator("#texts h3").count() == 0 or "Shakespeare" in page.locator("#texts").inner_text()
+    page.close()
     assert not complaints
+
+
+def text_of_value(value):
+    """As the CSV file has it."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
+
+
+def downloaded(page):
+    """The CSV file that the page gives."""
+    with page.expect_download() as found:
+        page.locator("#download").click()
+    return Path(found.value.path()).read_text()
+
+
+def test_the_first_page_has_few_numbers_above_the_fold(html):
+    """Fifteen at most, outside of pictures and of names such as GPT-2 and INT8."""
+    page = soup(html, "index").select_one("article")
+    fold = page.select_one("details.sd-dropdown")
+    for tag in [*page.select("svg, .source, .number"), *fold.find_all_next(), fold]:
+        tag.extract()
+    assert "They said" in text_of(page)
+    assert len(re.findall(r"(?<![\w.-])\d[\d.,]*", text_of(page))) <= 15
+
+
+@pytest.mark.parametrize("word", ["contamination", "license", "cite"])
+def test_the_search_finds(html, word):
+    index = (html / "searchindex.js").read_text()
+    assert re.search(rf'"?{word[:5]}\w*"?:', index)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from frugal_lib.chapters.embedded.results import SCORER_NAMES, best_ngram, training
 from frugal_lib.metrics.reference_models import BASES
-from frugal_lib.report.drawing import COLOURS, FLOOR
+from frugal_lib.report.drawing import FLOOR, base_colour
 
 
 def embedded_chart(found: dict) -> Figure:
@@ -18,7 +18,8 @@ def embedded_chart(found: dict) -> Figure:
     tokens = sum(row["tokens"] for row in found["works"])
     floor = sum(row["bits"][best] for row in found["works"]) * math.log(2) / tokens
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8))
-    for colour, base in zip(COLOURS, BASES, strict=False):
+    for base in BASES:
+        colour = base_colour(base)
         curve = training(base)["curve"]
         left.plot([p["tokens"] / 1e6 for p in curve], [p["valid"] for p in curve], color=colour, lw=2, label=base)
         bits = {name: [work["bits"][name] / work["characters"] for work in found["works"]] for name in (best, base)}

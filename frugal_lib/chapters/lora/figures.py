@@ -19,7 +19,16 @@ from frugal_lib.core.stats import best_quantile, expected_best
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
 from frugal_lib.report.arm import chrf_gap, gap
-from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, draw_interval, legend_above, unique_handles
+from frugal_lib.report.drawing import (
+    COLOURS,
+    FLOOR,
+    FULL,
+    PAPER,
+    base_colour,
+    draw_interval,
+    legend_above,
+    unique_handles,
+)
 from frugal_lib.report.verdict import MARGIN
 
 RANKS = matplotlib.colormaps["viridis"]
@@ -96,7 +105,7 @@ def rank_gaps(found: LoraResults) -> Figure:
         for axes, measure, split in zip(panels, (gap, chrf_gap), ("test", "dev"), strict=True):
             for arm in found.ranks(base):
                 interval, x = measure(arm, found.full(base), split), arm.rank * (1 + 0.12 * place)
-                draw_interval(axes, x, interval, COLOURS[place], ms=6, label=base)
+                draw_interval(axes, x, interval, base_colour(base), ms=6, label=base)
     for axes, name in zip(panels, ("test loss, nats per token, minus full", "dev chrF, minus full"), strict=True):
         axes.axhline(0, color="black", lw=1)
         rank_axis(axes)
@@ -116,8 +125,8 @@ def best_of_chart(found: LoraResults) -> Figure:
     """Expected best chrF of so many trials: random lines, and the paper's runs drawn from its sweep."""
     series = {
         "random training lines": (found.draws, FLOOR),
-        "the paper's LoRA runs": (scores_of(found, True), COLOURS[0]),
-        "the paper's full fine-tuning": (scores_of(found, False), "black"),
+        "the paper's LoRA runs": (scores_of(found, True), PAPER),
+        "the paper's full fine-tuning": (scores_of(found, False), FULL),
     }
     longest = min(len(found.draws), len(series["the paper's LoRA runs"][0]))
     figure, axes = plt.subplots(figsize=(9.5, 3.6))
@@ -140,7 +149,8 @@ def agreement_chart(found: LoraResults) -> Figure:
     """dev chrF against dev loss, a dot a run, for the runs whose loss is near the lowest."""
     pairs = loss_and_chrf(found)
     figure, panels = plt.subplots(1, len(pairs), figsize=(9.5, 3.6), sharey=True, squeeze=False)
-    for axes, (name, runs), colour in zip(panels[0], pairs.items(), (PAPER, *COLOURS), strict=False):
+    colours = [PAPER, *map(base_colour, found.bases)]
+    for axes, (name, runs), colour in zip(panels[0], pairs.items(), colours, strict=False):
         near = learned(runs)
         axes.plot(*zip(*near, strict=True), "o", color=colour, ms=4.5, alpha=0.6)
         axes.set_title(f"{name}\nρ = {correlation(near)}", fontsize=9)
@@ -153,8 +163,9 @@ def agreement_chart(found: LoraResults) -> Figure:
 def step_chart(records: Sequence[Record]) -> Figure:
     """Speed of a LoRA step by rank beside a full step's, and memory by part on the first base."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=[1, 1.3])
-    for record, colour in zip(records, COLOURS, strict=False):
-        left.plot(*zip(*factors(record).items(), strict=True), "o-", color=colour, label=record.run.base)
+    for record in records:
+        colour, base = base_colour(record.run.base), record.run.base
+        left.plot(*zip(*factors(record).items(), strict=True), "o-", color=colour, label=base)
     left.axhline(1, color="black", lw=1)
     left.axhline(WANTED, color=FLOOR, ls="--", lw=1)
     rank_axis(left)

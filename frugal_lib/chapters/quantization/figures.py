@@ -11,7 +11,7 @@ from frugal_lib.chapters.quantization.results import FORMAT_NAMES, QuantizationR
 from frugal_lib.chapters.quantization.tables import heads, majority_share
 from frugal_lib.paper import published
 from frugal_lib.report.arm import gap
-from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, draw_interval, legend_above, unique_handles
+from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, base_colour, draw_interval, legend_above, unique_handles
 from frugal_lib.report.generality import MEASURES
 
 PLAIN, TRAINED, BAR = COLOURS[2], COLOURS[0], "0.8"
@@ -76,7 +76,7 @@ def loss_by_format(found: QuantizationResults) -> Figure:
         for x, format in enumerate(formats):
             draw_loss(axes, x - 0.14, found, (base, "full", format), PLAIN, "quantized afterwards")
             draw_loss(axes, x + 0.14, found, (base, "qaft", format), TRAINED, "QAFT")
-            draw_loss(axes, x + 0.14, found, (base, "qlora", format), PAPER, "QLoRA")
+            draw_loss(axes, x + 0.14, found, (base, "qlora", format), COLOURS[7], "QLoRA")
         axes.axhline(gain(found, base, "test").mean, color=FLOOR, ls="--", label="base, never tuned")
         axes.axhline(0, color="black", lw=1)
         axes.set_yscale("symlog", linthresh=0.2, linscale=2)
@@ -100,7 +100,7 @@ def zero_shot_bars(found: QuantizationResults) -> Figure:
     draw_task(left, found)
     rows = [row for row in published.table("figure5_zero_shot").itertuples() if "paraphrase" in row.bar]
     names = ["paraphrase\nfull FT", "from sonnet\nfull FT", "from sonnet\nQAFT INT8"]
-    middle.bar(names, [row.value for row in rows], color=PAPER, width=0.6)
+    middle.bar(names, [row.value for row in rows], color=PAPER, width=0.6, label="the paper")
     for x, row in enumerate(rows):
         middle.annotate(f"{row.value:.4g}", (x, row.value), ha="center", va="bottom", fontsize=9)
     middle.set(ylim=(0, 1), ylabel="accuracy on Quora pairs")
@@ -119,7 +119,7 @@ def draw_task(axes: Axes, found: QuantizationResults) -> None:
     axes.bar(["full FT", "QAFT INT8"], [row.value for row in rows], color=PAPER, width=0.6, label="the paper")
     for x, arm in enumerate(arms):
         if arm:
-            draw_interval(axes, x, arm.chrf(), TRAINED, label=f"ours, {base}", **POINT)
+            draw_interval(axes, x, arm.chrf(), base_colour(base), label=f"ours, {base}", **POINT)
     axes.axhline(found.floor.chrf().mean, color="black", lw=1, ls="--", label="random lines")
     axes.set(ylim=(0, 64), ylabel="dev chrF on sonnets")
     axes.legend(*unique_handles(axes), loc="upper left", fontsize=8)
@@ -151,7 +151,7 @@ def generality_chart(found: QuantizationResults) -> Figure:
         for place, base in enumerate(found.bases):
             for arm in (a for a in found.checked(base) if a.name in names):
                 worse, y = measure.damage(arm, found.full(base)), len(names) - 1 - names.index(arm.name) - 0.18 * place
-                draw_interval(axes, y, worse, COLOURS[place], across=True, ms=5, label=base)
+                draw_interval(axes, y, worse, base_colour(base), across=True, ms=5, label=base)
         axes.axvline(0, color="black", lw=1)
         margins = [measure.margin(found.untuned(base), found.won(base)) for base in found.bases]
         axes.axvspan(-max(margins), max(margins), color=FLOOR, alpha=0.12, lw=0)

@@ -14,11 +14,10 @@ from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, St
 from frugal_lib.core.stats import mean_interval
 from frugal_lib.paper import published, released
 from frugal_lib.report.arm import gap
-from frugal_lib.report.drawing import COLOURS, FLOOR, legend_above
+from frugal_lib.report.drawing import COPIES, FLOOR, PAPER, base_colour, legend_above
+from frugal_lib.report.drawing import TEACHERS as TEACHER_COLOURS
 from frugal_lib.report.measures import chrf_matrix
 
-TEACHER_COLOURS = dict(zip(TEACHER_NAMES, (COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[4], COLOURS[5]), strict=False))
-LEAKED = COLOURS[3]
 OFFSET = 0.04  # between teachers at the same number, as a factor
 
 
@@ -119,23 +118,28 @@ def losses_by_number(found: SyntheticResults) -> Figure:
     return figure
 
 
-def draw_sonnets(axes: Axes, numbers: Sequence[int], values: Sequence[float], marked: Sequence[bool]) -> None:
-    """A bar a sonnet, red where it is marked."""
-    axes.bar(range(len(numbers)), values, color=[LEAKED if red else COLOURS[0] for red in marked], width=0.75)
+def draw_sonnets(axes: Axes, numbers: Sequence[int], values: Sequence[float], copied: Sequence[bool], colour) -> None:
+    """A bar a sonnet, hatched where it is a copy."""
+    looks = {"no copy": {"color": colour}, "a copy": {"facecolor": COPIES, "hatch": "///", "edgecolor": "black"}}
+    for (name, look), wanted in zip(looks.items(), (False, True), strict=True):
+        bars = [(x, y) for x, (y, copy) in enumerate(zip(values, copied, strict=True)) if bool(copy) is wanted]
+        if bars:
+            axes.bar(*zip(*bars, strict=True), width=0.75, label=name, **look)
     axes.set_xticks(range(len(numbers)), numbers, rotation=90, fontsize=8.5)
     axes.grid(axis="x", visible=False)
 
 
 def generations_chart(found: SyntheticResults) -> Figure:
-    """chrF of the released generations, a bar a sonnet; red where it is a copy."""
+    """chrF of the released generations, a bar a sonnet; hatched where it is a copy."""
     rows = pd.DataFrame(found.generations.examples)
     figure, panels = plt.subplots(1, 3, figsize=(9.8, 3.4), sharey=True)
     for axes, model, split in zip(panels, ("flash-lite", "flash", "flash"), ("dev", "dev", "test"), strict=True):
         mine = rows[(rows.model == model) & (rows.split == split)]
-        draw_sonnets(axes, mine.id, mine.chrf, mine.chrf >= released.COPY)
-        axes.axhline(mine.corpus_chrf.mean(), color="black", ls=":", lw=1.4)
+        draw_sonnets(axes, mine.id, mine.chrf, mine.chrf >= released.COPY, PAPER)
+        axes.axhline(mine.corpus_chrf.mean(), color="black", ls=":", lw=1.4, label="score of all")
         axes.set_title(f"{TEACHER_NAMES[model]}, {split}: {mine.corpus_chrf.mean():.1f}")
     panels[0].set_ylabel("chrF of the sonnet")
+    legend_above(figure, *panels, ncols=3)
     return figure
 
 
@@ -146,8 +150,10 @@ def leak_chart(found: SyntheticResults) -> Figure:
     for axes, ((base, long), arms) in zip(panels[:, 0], pairs.items(), strict=False):
         whole, clean = (by_sonnet(arm, "dev") | by_sonnet(arm, "test") for arm in arms)
         gaps = [whole[number] - clean[number] for number in whole]
-        draw_sonnets(axes, list(whole), gaps, [number in found.leaked("flash") for number in whole])
+        leaked = [number in found.leaked("flash") for number in whole]
+        draw_sonnets(axes, list(whole), gaps, leaked, base_colour(base))
         axes.axhline(0, color="black", lw=1)
         axes.set_title(f"{base}{', long training' * long}")
     figure.supylabel("loss, nats per token, with minus without", fontsize=10)
+    legend_above(figure, *panels[:, 0], ncols=3)
     return figure

@@ -19,11 +19,11 @@ from frugal_lib.report.cells import NONE, framed
 from frugal_lib.report.claim import Claim, verdicts
 from frugal_lib.report.verdict import Verdict, corrected, mark
 
-CHAPTERS = {  # the page of each, and the field of `Book` that its claims' tests take
-    "baseline": ("01_baseline", "labelled"),
-    "lora": ("02_lora", "lora"),
-    "quantization": ("03_quantization", "quantization"),
-    "synthetic": ("04_synthetic", "synthetic"),
+CHAPTERS = {  # the section of each with its claims, and the field of `Book` that its claims' tests take
+    "baseline": ("01_baseline.html#sentiment-and-paraphrase", "labelled"),
+    "lora": ("02_lora.html#what-survives", "lora"),
+    "quantization": ("03_quantization.html#what-survives", "quantization"),
+    "synthetic": ("04_synthetic.html#what-survives", "synthetic"),
 }
 
 
@@ -90,7 +90,7 @@ def claim_table(book: Book) -> Iterator[dict]:
     """Claim and its place, the paper's numbers and what its files show, our verdict and difference for each base."""
     for page, claim, found in evaluated(book):
         yield {
-            "claim": HTML(f'<a href="{page}.html">{claim.text}</a> <small>({claim.place})</small>'),
+            "claim": HTML(f'<a href="{page}">{claim.text}</a> <small>({claim.place})</small>'),
             "the paper and its files": found[0].paper,
             "verdict": HTML("<br>".join(f"{escape(v.base)}: {mark(v.verdict, notes(v))}" for v in found)),
             "ours, difference": HTML("<br>".join(f"{escape(v.base)}: {escape(v.number)}" for v in found)),

@@ -21,7 +21,7 @@ from frugal_lib.chapters.what_breaks.contamination import (
 from frugal_lib.core.stats import Interval
 from frugal_lib.paper import published
 from frugal_lib.paper.released import grid_at_16
-from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, legend_above
+from frugal_lib.report.drawing import FLOOR, OURS, PAPER, base_colour, legend_above
 
 
 def paper_groups(book: Book) -> dict[str, list[float]]:
@@ -76,7 +76,6 @@ def draw_floors(axes: Axes, rows: Sequence[ScoreRow]) -> None:
     axes.axvline(row_of(rows, "floor-given").intervals["dev_chrf"].mean, color=FLOOR, ls="--", label="given lines")
 
 
-BASE_COLOURS = (OURS, COLOURS[2])
 NO_COPY = 0.5  # where zero stands on the axis of copies, which is logarithmic
 
 
@@ -92,14 +91,14 @@ def copies_chart(found: Contaminated, book: SyntheticResults) -> Figure:
     for axes, (values, measure, label) in zip(panels, panels_of, strict=True):
         if held:
             axes.axvspan(min(held.values()), max(held.values()), color="0.85", lw=0, label="Flash's file")
-        for colour, (base, records) in zip(BASE_COLOURS, found.ladders.items(), strict=False):
+        for base, records in found.ladders.items():
             start = {0: Interval(0, 0, 0, 1, 0)} if values is effects else {}
-            draw_curve(axes, start | values(records, measure), colour, f"ours, {base}")
+            draw_curve(axes, start | values(records, measure), base_colour(base), f"ours, {base}")
         copies_axis(axes, [copies for records in found.ladders.values() for copies in levels(records, measure)])
         axes.set_ylabel(label)
-    for colour, base in zip(BASE_COLOURS, found.ladders, strict=False):
+    for base in found.ladders:
         told = measured_in_file(book, base)
-        panels[0].plot([held[i] for i in told], list(told.values()), "s", color=colour, mfc="white", ms=6)
+        panels[0].plot([held[i] for i in told], list(told.values()), "s", color=base_colour(base), mfc="white", ms=6)
     if held:
         rows = [row for row in book.generations.examples if row["model"] == "flash" and row["id"] in held]
         scores = [row["chrf"] for row in rows]
@@ -122,4 +121,4 @@ def copies_axis(axes: Axes, copies: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([c or NO_COPY for c in ticks], [str(c) for c in ticks])
     axes.set_xticks([], minor=True)
-    axes.set(xlim=(NO_COPY / 1.3, 1.3 * max(ticks, default=1)), xlabel="copies in the lessons")
+    axes.set(xlim=(NO_COPY / 1.3, 1.3 * max(ticks, default=1)), xlabel="copies among the training examples")
