@@ -113,7 +113,7 @@ def little_records():
     The paper's sweep, which needs its files, is read from the committed record.
     """
     profile = dataclasses.replace(load_profile("smoke"), edition="public-domain")
-    few = {"train_limit": 2, "held_out_limit": 1, "samples": 1, "max_new_tokens": 4}
+    few = {"train_limit": 2, "held_out_limit": 1, "samples": 2, "max_new_tokens": 4}
 
     def record(run):
         if run.method == "released-sweep":
