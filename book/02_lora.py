@@ -51,8 +51,9 @@ from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
 from frugal_lib.chapters.lora import results as lora
 from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import confirmed, published
-from frugal_lib.report import arm, claim, drawing, folded, html, spot_check, verdict
+from frugal_lib.report import claim, drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
+from frugal_lib.report.contrast import FOLDS
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -64,11 +65,16 @@ command = f"python -m frugal_lib sweep lora --profile {profile}"
 # %% tags=["hide-input"]
 answers = []
 for base in found.bases:
-    best, full = found.best(base), found.full(base)
+    best = found.best(base)
+    contrast = found.contrast(best, found.full(base))
+    source, difference, won = contrast.decisive
+    crossed = source == FOLDS
+    sonnets = "sonnets, each held out once" if crossed else "test sonnets"
     answers.append(
-        f"on `{base}` that **{claims.matches(found, base).verdict}**: full fine-tuning gains "
-        f"{cell(lora.gain(found, base, 'test'), 3)} nats per token over the base on the ten test sonnets, and LoRA of "
-        f"rank {best.rank} differs from it by {cell(arm.gap(best, full, 'test'), 3, '+')}"
+        f"on `{base}` that **{claims.matches(found, base).verdict}**: full fine-tuning gains {cell(won, 4)} bits per "
+        f"character over the base on {difference.items} {sonnets}, "
+        f"and LoRA of rank {contrast.one.folds.run.rank if crossed else best.rank} differs from it by "
+        f"{cell(difference, 4, '+')}"
     )
 noise = paper_sweep.visible_from(found.floor.metrics["dev_chrf_sd"])
 html.say(

@@ -51,7 +51,6 @@ from frugal_lib.chapters import common, registry
 from frugal_lib.chapters.baseline import sonnets
 from frugal_lib.chapters.lora.claims import matches
 from frugal_lib.chapters.lora.paper_sweep import best_of
-from frugal_lib.chapters.lora.results import gain
 from frugal_lib.chapters.quantization.claims import AFTERWARDS, collapses, damages, keeps_all
 from frugal_lib.chapters.quantization.tables import ALIKE
 from frugal_lib.chapters.synthetic.claims import flash_beats_pro, stronger_is_not_better
@@ -94,11 +93,11 @@ def verdicts(test):
 chrf = published.table("table3_lora_rank").set_index("rank").dev_chrf
 random_lines = sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"]
 within = sum(random_lines.low <= score <= random_lines.high for score in (chrf.max(), chrf["full"]))
-losses = {base: comparisons.comparisons(book, base)[0].loss() for base in book.lora.bases}
+decisive = {base: book.lora.contrast(book.lora.best(base), book.lora.full(base)).decisive for base in book.lora.bases}
 costs = "; ".join(
-    f"on `{base}`, full fine-tuning lowers the loss by {gain(book.lora, base, 'test').mean:.3f} nats per token, and "
-    f"with LoRA it ends {cell(loss, 3, '+')} from there"
-    for base, loss in losses.items()
+    f"on `{base}`, full fine-tuning gains {won.mean:.4f} bits per character over the base, and with LoRA it ends "
+    f"{cell(loss, 4, '+')} from there"
+    for base, (_, loss, won) in decisive.items()
 )
 lora_answer = (
     f"*LoRA matches full fine-tuning*: {verdicts(lambda base: matches(book.lora, base))}. The paper's chrF is "

@@ -62,8 +62,9 @@ def floor_run(profile: Profile, seed: int) -> Run:
 
 
 def length_run(profile: Profile, seed: int) -> Run:
-    """What random training lines score at every length."""
-    return replace(floor_run(profile, seed), method="floor-lengths")
+    """What random training lines score at every length; their spread takes two draws."""
+    lines = floor_run(profile, seed)
+    return replace(lines, method="floor-lengths", samples=max(2, lines.samples))
 
 
 def base_run(profile: Profile, seed: int) -> Run:

@@ -76,6 +76,12 @@ class Contrast:
                 found[name] = mean_interval(values), mean_interval(won)
         return found
 
+    @property
+    def decisive(self) -> tuple[str, Interval, Interval] | None:
+        """What decides: the held-out text, the difference and what was won; cross-validation, else test, else None."""
+        source = next((name for name in (FOLDS, "test") if name in self.intervals), None)
+        return (source, *self.intervals[source]) if source else None
+
     def others(self) -> dict[str, list[Interval]]:
         """The difference in cross-validation without each fold, without each seed, and by bootstrap.
 
@@ -114,11 +120,9 @@ def decide(contrast: Contrast, rule: Rule, base: str, name: str, paper: str) -> 
         name: what is compared, such as `rank 4 minus full`.
         paper: what the paper says, with its numbers.
     """
-    intervals = contrast.intervals
-    source = next((name for name in (FOLDS, "test") if name in intervals), None)
-    if source is None:
+    if (found := contrast.decisive) is None:
         return None
-    difference, won = intervals[source]
+    source, difference, won = found
     bound = rule.bound(won)
     margin = f"; a match is at most {signed(bound, 4)}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
     margin += f": {WORSE_PERHAPS}" * worse_perhaps(difference, bound)

@@ -42,7 +42,7 @@ def floor_draws(run: Run, device: str) -> Result:
 def floor_lengths(run: Run, device: str) -> Result:
     """chrF of random training lines by their length: each split once for every share of the true length."""
     training, held_out = splits_of(run)
-    rows = []
+    lines, rows = [line for sonnet in training for line in sonnet.lines], []
     for split, sonnets in held_out.items():
         known = [sonnet for sonnet in sonnets if sonnet.continuation]
         true = {s.id: len(s.continuation) for s in known}
@@ -51,7 +51,7 @@ def floor_lengths(run: Run, device: str) -> Result:
             floor = floors.equal_length(
                 [s.given for s in known],
                 [s.text for s in known],
-                [line for s in training for line in s.lines],
+                lines,
                 [round(share * n) for n in true.values()],
                 run.samples,
                 generate.stream_seed(run.seed, run.method, split),
