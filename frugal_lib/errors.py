@@ -85,6 +85,8 @@ def with_boundary(work: Callable[..., None]) -> Callable[..., None]:
     def bounded(*args, debug: bool = False, **settings) -> None:
         try:
             work(*args, **settings)
+        except (typer.Exit, typer.Abort, typer.BadParameter):  # said already, or said by the command line itself
+            raise
         except KeyboardInterrupt:
             echo("frugal_lib: stopped; the same command goes on where it was.", err=True)
             raise typer.Exit(130) from None

@@ -46,6 +46,11 @@ def folded_lines(text: str) -> list[tuple[str, ...]]:
     return list(filter(None, map(folded, text.splitlines())))
 
 
+def all_words(text: str) -> list[str]:
+    """The words of a text as they are compared, across line ends."""
+    return [word for line in folded_lines(text) for word in line]
+
+
 @dataclass(frozen=True)
 class Copied:
     """What one text has from the targets.

@@ -77,6 +77,11 @@ def test_what_could_not_be_foreseen_is_a_fault_of_ours_and_shown():
     assert "a fault of the program itself (KeyError" in done.stderr
 
 
+def test_a_command_that_ends_itself_keeps_its_exit_status():
+    done = ended(typer.Exit(1))
+    assert done.exit_code == 1 and not done.stderr
+
+
 def test_an_interruption_is_no_error():
     done = ended(KeyboardInterrupt())
     assert done.exit_code == 130 and "stopped; the same command goes on" in done.stderr

@@ -136,7 +136,7 @@ def test_every_parameter_has_one_optimizer(optimizer):
         ("pico", "seed=1", "size 'pico' is unknown; choose one of micro, nano."),
         ("nano", "seed", "--set seed: give FIELD=VALUE, such as --set optimizer=adamw."),
         ("nano", "layers=3", "recipe: key 'layers' is unknown; remove it or correct its spelling."),
-        ("nano", "optimizer=sgd", "recipe: key 'optimizer' is wrong: input should be 'muon' or 'adamw'."),
+        ("nano", "optimizer=sgd", "recipe: key 'optimizer' is wrong: input should be 'muon' or 'adamw'; it is 'sgd'."),
     ],
 )
 def test_a_recipe_that_cannot_be_is_one_sentence(corpus, size, setting, sentence):
