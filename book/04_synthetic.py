@@ -190,6 +190,9 @@ drawing.show(
 )
 
 # %%
+html.table(tables.released_floors(found), "The paper's released generations beside random training lines as long")
+
+# %%
 html.table(tables.generation_table(found), "The released generations of the student of Flash, one by one")
 
 # %% [markdown]
