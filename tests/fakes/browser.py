@@ -7,6 +7,7 @@ from pathlib import Path
 
 BROWSER = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
 WIDE, PHONE, PAPER = 1400, 390, 718  # pixels; paper is A4 within its margins
+PATIENCE = 180_000  # milliseconds for a page, on a machine that has much else to do
 
 # Elements that reach beyond the screen, but for tables that say so and scroll, and what nobody sees.
 TOO_WIDE = """() => {
@@ -61,6 +62,7 @@ def chromium() -> Iterator:
 def opened(browser, path: Path, complaints: list[str]):
     """A page from a file; what it says on the console and asks from elsewhere becomes a complaint."""
     page = browser.new_page(viewport={"width": WIDE, "height": 900}, color_scheme="light")
+    page.set_default_timeout(PATIENCE)
     page.on("console", lambda message: complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("requestfailed", lambda request: complaints.append(f"missing: {request.url}"))
