@@ -98,6 +98,9 @@ def sweep(
     ray: Annotated[
         str, typer.Option(help="Address of a Ray cluster to compute on; its nodes see the same folder.")
     ] = "",
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, bf16 or fp16; default: that of the records there, else the device's.")
+    ] = None,
 ) -> None:
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
@@ -105,7 +108,7 @@ def sweep(
 
     loaded = registry.profile_of(profile, base)
     folder = loaded.results_folder(results)
-    how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray}
+    how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray, "asked": precision}
     records = []
     for part in (registry.records_of, registry.folds_of):
         try:

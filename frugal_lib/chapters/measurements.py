@@ -7,12 +7,12 @@ from pathlib import Path
 from frugal_lib.chapters.baseline import speed
 from frugal_lib.chapters.lora import steps
 from frugal_lib.chapters.quantization import speed as quantization_speed
-from frugal_lib.core import runs
+from frugal_lib.core import precision, runs
 from frugal_lib.core.runs import Record, Run
 from frugal_lib.profiles import Profile
 
 BY_CHAPTER = {"baseline": speed, "lora": steps, "quantization": quantization_speed}
-METHODS = ("speed", "steps")  # whose numbers are the clock's
+METHODS = precision.TIMED
 
 
 def planned(profile: Profile) -> list[Run]:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from frugal_lib.core import precision
 from frugal_lib.core.machine import Unsupported
 from frugal_lib.models.families import block_layers, in_blocks
 
@@ -121,8 +122,7 @@ def bitsandbytes_layer(layer: nn.Linear, format: str, device: str) -> nn.Module:
 
     weight, sizes = layer.weight.detach(), (layer.in_features, layer.out_features)
     if format == "nf4":
-        half = torch.float32 if device == "cpu" else torch.float16
-        new = bnb.Linear4bit(*sizes, compute_dtype=half, quant_type="nf4", compress_statistics=True)
+        new = bnb.Linear4bit(*sizes, compute_dtype=precision.half(device), quant_type="nf4", compress_statistics=True)
         new.weight = bnb.Params4bit(
             weight, requires_grad=False, quant_type="nf4", compress_statistics=True, blocksize=BLOCK
         )  # fmt: skip
