@@ -268,6 +268,19 @@ def verify(
 
 
 @command
+def gpu(
+    minutes: Annotated[float, typer.Option(min=0.1, help="For everything together; it resumes.")] = 10,
+) -> None:
+    """Everything that needs a CUDA device: its tests, one run of each kind, profile small. Writes one report."""
+    from frugal_lib import gpu as steps
+
+    path, outcomes = steps.everything(minutes)
+    echo(f"{sum(one.status == 0 for one in outcomes)} of {len(outcomes)} steps done; the report is {path}")
+    if any(one.status for one in outcomes):
+        raise typer.Exit(1)
+
+
+@command
 def doctor() -> None:
     """Check this machine and checkout: packages, device, base model, data, records."""
     from frugal_lib.doctor import checks

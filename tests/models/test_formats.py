@@ -12,7 +12,6 @@ from frugal_lib.models import adapt, bases, formats
 
 OURS = [name for name, kind in formats.FORMATS.items() if kind.by == "ours"]
 CPU = [name for name in formats.FORMATS if name != "int4-torchao"]
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 QAFT = ["int8-tensor", "int8-channel", "int4-tensor", "int4-channel"]
 
 
@@ -223,7 +222,7 @@ def test_a_missing_kernel_package_is_unsupported_too(wide, monkeypatch):
         formats.convert(wide, "int4-torchao", "cuda")
 
 
-@needs_cuda
+@pytest.mark.cuda
 @pytest.mark.parametrize("format", formats.FORMATS)
 def test_every_format_runs_on_a_gpu(wide, format):
     before = logits(wide)

@@ -3,6 +3,8 @@ import copy
 import pytest
 import torch
 
+from frugal_lib.core import precision
+from frugal_lib.core.machine import Unsupported
 from frugal_lib.core.runs import Diverged
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import train
@@ -15,12 +17,12 @@ def schedule(**changes):
     return Schedule(**({"learning_rate": 3e-3, "epochs": 6, "batch_size": 2, "patience": 6} | changes))
 
 
-def fine_tune(model, examples, dev, schedule):
+def fine_tune(model, examples, dev, schedule, device="cpu"):
     """Fine-tuning on language, judged by the loss on `dev`."""
     objective = Objective(
         lambda rows: likelihood.collate(rows, 0), lambda m: {"dev_loss": likelihood.mean_loss(m, dev)}
     )
-    return train.fine_tune(model, examples, schedule, objective)
+    return train.fine_tune(model, examples, schedule, objective, device)
 
 
 @pytest.fixture
@@ -163,3 +165,16 @@ def test_fp16_scales_its_loss_and_bf16_does_not(tmp_path):
     assert {name: (a.bf16, a.fp16, a.mixed_precision) for name, a in found.items()} == {
         "fp32": (False, False, "no"), "bf16": (True, False, "bf16"), "fp16": (False, True, "fp16")
     }  # fmt: skip
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_a_gpu_trains_in_every_precision_that_it_has(tiny, examples, name):
+    try:
+        precision.check(name, "cuda")
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+    exact, _ = fine_tune(copy.deepcopy(tiny), examples, examples, schedule())
+    found, _ = fine_tune(tiny.to("cuda"), examples, examples, schedule(precision=name), device="cuda")
+    assert found[-1]["dev_loss"] == pytest.approx(exact[-1]["dev_loss"], abs=1e-3 if name == "fp32" else 0.1)
+    assert {p.dtype for p in tiny.parameters()} == {torch.float32}
