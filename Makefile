@@ -16,7 +16,7 @@ RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml
 # Sphinx copies nothing from a folder _build, so the site has smoke's records one level up.
 SITE_RESULTS := $(RESULTS:_build/%=%)
 # What a page links to where its profile has measured no speed of its own.
-SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json)
+SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json results/small/*/*-speed-*.json)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) -name '[!.]*.json' 2>/dev/null))
 
 .PHONY: book test verify gpu setup newest lock notebooks serve lint clean help FORCE

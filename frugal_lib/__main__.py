@@ -125,24 +125,30 @@ def sweep(
 @command
 def benchmark(
     chapter: Annotated[
-        str, typer.Argument(help="baseline: a sonnet run; lora: a step by method; quantization: generation by format.")
+        str,
+        typer.Argument(
+            help="baseline: a sonnet run; lora: a step by rank; quantization: generation by format; training: rate and "
+            "memory by method."
+        ),
     ] = "baseline",
     profile: ProfileName = "micro",
     device: Device = "auto",
     results: Results = None,
 ) -> None:
     """Speed of training or generation on this machine. Let nothing else run meanwhile."""
-    from frugal_lib.chapters.measurements import BY_CHAPTER
+    from frugal_lib.chapters.measurements import BY_NAME
     from frugal_lib.profiles import load_profile
 
-    if chapter not in BY_CHAPTER:
-        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_CHAPTER)}.")
+    if chapter not in BY_NAME:
+        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_NAME)}.")
     loaded = load_profile(profile)
-    found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
+    found = BY_NAME[chapter].measure(loaded, loaded.results_folder(results), device)
+    if not found:
+        raise fail(f"profile {loaded.name!r} has no base for benchmark {chapter}; choose another profile or benchmark.")
     for record in found:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
-        echo(BY_CHAPTER[chapter].summary(record))
+        echo(BY_NAME[chapter].summary(record))
 
 
 @command

@@ -43,7 +43,7 @@ def check(profile: Profile, folder: Path) -> Findings:
     records, problems = files.load(folder)
     found = Findings(records, problems)
     found.problems += files.check_sums(folder, records)
-    found.problems += files.check_plans(profile, records, measurements.planned(profile))
+    found.problems += files.check_plans(profile, records, measurements.planned(profile, records))
     found.problems += files.check_status(records)
     commits = files.history()
     if commits is None:

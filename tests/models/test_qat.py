@@ -60,7 +60,7 @@ def test_training_is_torchaos_to_the_bit(request, family, format):
 
 
 def kept(model: nn.Module) -> int:
-    """Bytes that autograd keeps for the backward pass beside the weights (whole numbers in two bytes are not among them)."""
+    """Bytes that autograd keeps for the backward pass beside the weights, whole numbers of layers left out."""
     known, found = {p.untyped_storage().data_ptr() for p in model.parameters()}, {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
