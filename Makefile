@@ -16,10 +16,10 @@ RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml
 # Sphinx copies nothing from a folder _build, so the site has smoke's records one level up.
 SITE_RESULTS := $(RESULTS:_build/%=%)
 # What a page links to where its profile has measured no speed of its own.
-SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json)
+SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json results/small/*/*-speed-*.json)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) -name '[!.]*.json' 2>/dev/null))
 
-.PHONY: book test verify setup newest lock notebooks serve lint clean help FORCE
+.PHONY: book test verify gpu setup newest lock notebooks serve lint clean help FORCE
 
 book: _build/html/.built ## build the site into _build/html (PROFILE=smoke|micro|paper, default micro)
 
@@ -30,6 +30,9 @@ RERUN ?= kinds
 MINUTES ?= 2
 verify: .venv/.installed ## check the committed records, and compute the cheapest again (RERUN=kinds|all|, MINUTES=2|)
 	$(BIN)/python -m frugal_lib verify $(if $(RERUN),--rerun $(RERUN)) $(if $(MINUTES),--minutes $(MINUTES))
+
+gpu: .venv/.installed ## everything that needs a CUDA device, in 10 minutes, into _build/gpu/report.md
+	$(BIN)/python -m frugal_lib gpu
 
 setup: .venv/.installed ## make .venv and install the requirements as they are locked, torch first
 

@@ -47,10 +47,11 @@ results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
 from frugal_lib.chapters import registry
-from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
+from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables, training
 from frugal_lib.chapters.lora import results as lora
 from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import confirmed, published
+from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, folded, html, spot_check, verdict
 from frugal_lib.report.cells import cell, rate_text
 from frugal_lib.report.contrast import FOLDS
@@ -382,6 +383,28 @@ if costs.records:
         f"{after['products']:.0f} products per step instead of {before['products']:.0f}. Their time grows with the "
         "rank.",
     )
+
+# %% [markdown]
+# What training takes of a worker at the paper's size, whichever profile this page is of:
+
+# %% tags=["hide-input"]
+large, measures = training.on_file(), f"python -m frugal_lib benchmark training --profile {training.SIZE}"
+said = f"Nothing was measured at the paper's size yet; `{measures}` does, with nothing else running."
+for record in large:
+    first, place = record.examples[0], record.environment
+    said = (
+        f"On `{record.run.base}` full fine-tuning reads {first['tokens_per_second']:,.0f} tokens per second on "
+        f"{place['threads']} thread of {place['device_name']}: at 6 operations per parameter and token, "
+        f"{first['share_of_gemm']:.2f} of the {first['gemm_gflops']:.0f} GFLOP/s of FP32 matrix products in the same "
+        f"process (aim: {training.WANTED}), in {first['peak_mb'] / 1e3:.1f} GB (aim: at most {training.LIMIT_GB:g})."
+    )
+html.say("lora_training", said)
+
+# %%
+html.table(training.training_table(large), "Speed and memory of training by method, at the paper's size")
+
+# %%
+html.source_line(large, load_profile(training.SIZE).results_folder(), measures)
 
 # %%
 html.table(tables.profile_table(costs.records), "Where the time of one step goes, in ms")

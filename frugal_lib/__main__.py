@@ -98,6 +98,9 @@ def sweep(
     ray: Annotated[
         str, typer.Option(help="Address of a Ray cluster to compute on; its nodes see the same folder.")
     ] = "",
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, bf16 or fp16; default: that of the records there, else the device's.")
+    ] = None,
 ) -> None:
     """Compute the runs of a chapter that have no record yet, cross-validation last; resumes if interrupted."""
     from frugal_lib.chapters import registry
@@ -105,7 +108,7 @@ def sweep(
 
     loaded = registry.profile_of(profile, base)
     folder = loaded.results_folder(results)
-    how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray}
+    how = {"workers": workers, "retry": retry_failed, "shard": shard_of(shard), "ray": ray, "asked": precision}
     records = []
     for part in (registry.records_of, registry.folds_of):
         try:
@@ -122,24 +125,30 @@ def sweep(
 @command
 def benchmark(
     chapter: Annotated[
-        str, typer.Argument(help="baseline: a sonnet run; lora: a step by method; quantization: generation by format.")
+        str,
+        typer.Argument(
+            help="baseline: a sonnet run; lora: a step by rank; quantization: generation by format; training: rate and "
+            "memory by method."
+        ),
     ] = "baseline",
     profile: ProfileName = "micro",
     device: Device = "auto",
     results: Results = None,
 ) -> None:
     """Speed of training or generation on this machine. Let nothing else run meanwhile."""
-    from frugal_lib.chapters.measurements import BY_CHAPTER
+    from frugal_lib.chapters.measurements import BY_NAME
     from frugal_lib.profiles import load_profile
 
-    if chapter not in BY_CHAPTER:
-        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_CHAPTER)}.")
+    if chapter not in BY_NAME:
+        raise fail(f"chapter {chapter!r} has no benchmark; choose one of {', '.join(BY_NAME)}.")
     loaded = load_profile(profile)
-    found = BY_CHAPTER[chapter].measure(loaded, loaded.results_folder(results), device)
+    found = BY_NAME[chapter].measure(loaded, loaded.results_folder(results), device)
+    if not found:
+        raise fail(f"profile {loaded.name!r} has no base for benchmark {chapter}; choose another profile or benchmark.")
     for record in found:
         if record.status != "ok":
             raise fail(record.error.strip().splitlines()[-1])
-        echo(BY_CHAPTER[chapter].summary(record))
+        echo(BY_NAME[chapter].summary(record))
 
 
 @command
@@ -261,6 +270,19 @@ def verify(
             bad += sum(outcome.differs for outcome in outcomes)
             echo(command.table(outcomes))
     if bad:
+        raise typer.Exit(1)
+
+
+@command
+def gpu(
+    minutes: Annotated[float, typer.Option(min=0.1, help="For everything together; it resumes.")] = 10,
+) -> None:
+    """Everything that needs a CUDA device: its tests, one run of each kind, profile small. Writes one report."""
+    from frugal_lib import gpu as steps
+
+    path, outcomes = steps.everything(minutes)
+    echo(f"{sum(one.status == 0 for one in outcomes)} of {len(outcomes)} steps done; the report is {path}")
+    if any(one.status for one in outcomes):
         raise typer.Exit(1)
 
 

@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
+import torch
 import yaml
 from fakes.project import ROOT, make
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -25,8 +26,11 @@ from frugal_lib.profiles import FOLDER
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow ones first, which would keep the others waiting at the end."""
+    """Put the slow ones first, which would keep the others waiting at the end; skip what needs a GPU."""
     items.sort(key=lambda item: not item.get_closest_marker("slow"))
+    for item in items if not torch.cuda.is_available() else ():
+        if item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device; `make gpu` runs it"))
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +47,6 @@ def tokenizer():
 @pytest.fixture
 def tiny(tokenizer) -> GPT2LMHeadModel:
     """A randomly initialised GPT-2 of 0.3 M parameters with the embedded tokenizer."""
-    import torch
-
     torch.manual_seed(0)
     sizes = {"n_layer": 2, "n_embd": 32, "n_head": 2, "n_positions": 256, "vocab_size": len(tokenizer)}
     ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), tokenizer.eos_token_id)

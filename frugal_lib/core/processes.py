@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import platform
+import re
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -50,6 +53,17 @@ def is_dead(name: str) -> bool | None:
         return found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - int(started)) > CLOCK
     except psutil.NoSuchProcess:
         return True
+
+
+def begin(parent: int, gpus: Sequence[str]) -> None:
+    """Begin a worker: it ends when its parent does, and sees one GPU where there are some, in turn by its number.
+
+    Before anything of CUDA is loaded: `Trainer` would share a model out among all the GPUs that it sees.
+    """
+    if gpus:
+        number = re.search(r"\d+", multiprocessing.current_process().name)
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number[0]) - 1 if number else os.getpid()) % len(gpus)]
+    die_with(parent)
 
 
 def die_with(parent: int) -> None:

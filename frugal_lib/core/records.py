@@ -78,6 +78,7 @@ class Run:
     minimal_pairs: Count = 0
     passes: Count = 0
     exposure: Count = 0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
     def canonical(self) -> str:
         """The run as JSON with sorted keys, without the fields that have their default."""
@@ -109,7 +110,8 @@ class Run:
         fold = f"f{self.fold}of{self.folds}-" if self.folds else ""
         rate = f"lr{self.learning_rate:.0e}-b{self.batch_size}-{fold}" if self.learning_rate else fold
         edition = "" if self.edition in ("folger", "released") else f"{self.edition}-"
-        name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}{rate}s{self.seed}-{self.key}.json"
+        edition += rate + ("" if self.precision == "fp32" else f"{self.precision}-autocast-")
+        name = f"{self.task}{base}-{self.method}{format}{adapter}{taught}-{edition}s{self.seed}-{self.key}.json"
         return f"{self.chapter}/{name}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from joblib import Parallel, cpu_count, delayed, register_parallel_backend
 
-from frugal_lib.core import claims, files, machine, processes
+from frugal_lib.core import claims, files, machine, precision, processes
 from frugal_lib.core.fetch import DataError
 from frugal_lib.core.records import Record, Result, Run, lost, place, read, rounded, write
 
@@ -51,8 +51,9 @@ def execute(run: Run, compute: Compute, device: str = "auto") -> Record:
     """
     device = machine.pick_device(device)
     machine.keep_memory()
-    with machine.one_thread(), machine.Meter(device) as meter:
+    with machine.one_thread(), precision.products(run.precision), machine.Meter(device) as meter:
         try:
+            precision.check(run.precision, device)
             result, status, error = compute(run, device), "ok", ""
         except Diverged as diverged:
             result, status, error = Result({}, history=diverged.history), "diverged", str(diverged)
@@ -120,6 +121,7 @@ def sweep(
     retry: bool = False,
     shard: tuple[int, int] | None = None,
     ray: str = "",
+    asked: str | None = None,
 ) -> list[Record]:
     """The records of `runs` in their order; those that are missing are computed and written as they come.
 
@@ -128,16 +130,18 @@ def sweep(
 
     Args:
         compute: from a run and a device to its `Result`; a function of a module, so that it can be pickled.
-        workers: processes at once; by default one per core (or `LOKY_MAX_CPU_COUNT`), or one where there is a GPU.
+        workers: processes at once; by default one per core (or `LOKY_MAX_CPU_COUNT`), or per GPU where there is one.
         retry: compute runs again whose record says `failed`.
         shard: (i, n): only every n-th run, from the i-th on.
         ray: the address of a Ray cluster whose processes compute the runs; `results` is a folder that all its nodes
             see.
+        asked: the precision to train in; see `precision.chosen`.
 
     Raises:
         SweepError: nothing can be written in `results`, or workers are killed again and again.
         Elsewhere: the shard is done, and other shards are not.
     """
+    runs = precision.applied(runs, precision.chosen(results, device, asked))
     files.sweep_up(results)
     claims.clear_all(results)
     found = {run: read(run, results) for run in runs}
@@ -173,10 +177,9 @@ def shard_of(text: str | None) -> tuple[int, int] | None:
 
 def local(device: str, workers: int | None, jobs: int) -> dict:
     """How joblib is to compute on this machine: in processes that end when this one does."""
-    if workers is None:
-        workers = 1 if machine.pick_device(device) == "cuda" else cpu_count()
-    workers = max(1, min(workers, jobs))
-    watched = {"initializer": processes.die_with, "initargs": (os.getpid(),)} if workers > 1 else {}
+    gpus = machine.gpus() if machine.pick_device(device) == "cuda" else []
+    workers = max(1, min(workers or len(gpus) or cpu_count(), jobs))
+    watched = {"initializer": processes.begin, "initargs": (os.getpid(), gpus)} if workers > 1 else {}
     return {"n_jobs": workers} | watched
 
 

@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
 from frugal_lib.core.runs import Run
-from frugal_lib.models import families, formats
+from frugal_lib.models import families, formats, qat
 
 # Which linear layers get an adapter, as what PEFT matches against their full names.
 MODULES = {
@@ -57,7 +57,7 @@ def lora(model: nn.Module, run: Run) -> PeftModel:
 
 def qaft(model: nn.Module, run: Run) -> nn.Module:
     """Every parameter is trainable, and the blocks compute with weights rounded to `run.format`; changed in place."""
-    return full(formats.prepare(model, run.format), run)
+    return full(qat.prepare(model, run.format), run)
 
 
 def qlora(model: nn.Module, run: Run) -> PeftModel:

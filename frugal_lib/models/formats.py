@@ -1,4 +1,4 @@
-"""Weight formats: what a model's linear layers are stored as, how many bytes that is, and how to train for it.
+"""Weight formats: what a model's linear layers are stored as, and how many bytes that is.
 
 Integers per tensor, per channel and per block are ours, so that the three differ in nothing but the
 reach of a scale; the other formats are those of torch, torchao and bitsandbytes.
@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from frugal_lib.core import precision
 from frugal_lib.core.machine import Unsupported
 from frugal_lib.models.families import block_layers, in_blocks
 
@@ -56,20 +57,32 @@ FORMATS = {
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def integers(weight: torch.Tensor, bits: int, scale: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """A weight matrix [out, in] as whole numbers of `bits` bits and the scales they are to be multiplied by.
+def rounded(weight: torch.Tensor, bits: int, scale: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """A weight matrix [out, in] as whole numbers, not yet cut to the range of `bits` bits, and their scales.
 
-    The largest magnitude of each group becomes 2^(bits - 1) - 0.5, and what is rounded beyond the
-    range is cut: torchao's symmetric rule, to the bit.
+    The largest magnitude of each group becomes 2^(bits - 1) - 0.5: torchao's symmetric rule, to the bit.
 
     Returns:
-        int8 numbers [groups, size] and FP32 scales [groups, 1].
+        FP32 numbers [groups, size] and FP32 scales [groups, 1] that they are to be multiplied by.
     """
     rows = GROUPS[scale](weight.float())
     tiny = torch.finfo(torch.float32).smallest_normal
     scales = (rows.abs().amax(dim=1, keepdim=True) / (2 ** (bits - 1) - 0.5)).clamp(min=tiny)
-    limit = 2 ** (bits - 1)
-    return (rows * (1 / scales)).round().clamp(-limit, limit - 1).to(torch.int8), scales
+    return (rows * (1 / scales)).round_(), scales
+
+
+def bounds(bits: int) -> tuple[int, int]:
+    """The least and the largest whole number of `bits` bits."""
+    return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+
+def integers(weight: torch.Tensor, bits: int, scale: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """A weight matrix [out, in] as int8 numbers of `bits` bits [groups, size] and FP32 scales [groups, 1].
+
+    As in `rounded`; what was rounded beyond the range is cut.
+    """
+    codes, scales = rounded(weight, bits, scale)
+    return codes.clamp_(*bounds(bits)).to(torch.int8), scales
 
 
 def pack(codes: torch.Tensor) -> torch.Tensor:
@@ -121,8 +134,7 @@ def bitsandbytes_layer(layer: nn.Linear, format: str, device: str) -> nn.Module:
 
     weight, sizes = layer.weight.detach(), (layer.in_features, layer.out_features)
     if format == "nf4":
-        half = torch.float32 if device == "cpu" else torch.float16
-        new = bnb.Linear4bit(*sizes, compute_dtype=half, quant_type="nf4", compress_statistics=True)
+        new = bnb.Linear4bit(*sizes, compute_dtype=precision.half(device), quant_type="nf4", compress_statistics=True)
         new.weight = bnb.Params4bit(
             weight, requires_grad=False, quant_type="nf4", compress_statistics=True, blocksize=BLOCK
         )  # fmt: skip
@@ -191,35 +203,6 @@ def convert(model: PreTrainedModel, format: str, device: str = "cpu") -> PreTrai
 def runnable(model: PreTrainedModel, format: str, device: str) -> PreTrainedModel:
     """On a CPU, half-precision weights are computed with in FP32: few have fast products for them, and no two alike."""
     return model.float() if device == "cpu" and format in ("fp16", "bf16") else model
-
-
-def prepare(model: PreTrainedModel, format: str) -> PreTrainedModel:
-    """`model` ready for quantization-aware fine-tuning; changed in place.
-
-    Every layer of the blocks computes with its weight as `format` would round it, and its gradient
-    goes to the weight itself (straight-through; Bengio et al. 2013), by torchao's QAT. torchao
-    knows no scale for a whole tensor; such a weight is shown to it as a single row.
-
-    Raises:
-        ValueError: not one of our integer formats.
-    """
-    from torchao.quantization import quantize_
-    from torchao.quantization.qat import IntxFakeQuantizeConfig, QATConfig
-    from torchao.quantization.qat.fake_quantizer import IntxFakeQuantizer
-
-    class AsRow(IntxFakeQuantizer):
-        def forward(self, weight: torch.Tensor) -> torch.Tensor:
-            return super().forward(GROUPS["tensor"](weight)).view_as(weight)
-
-    kind = FORMATS.get(format)
-    if kind is None or kind.by != "ours" or kind.scale == "block":
-        raise ValueError(f"format {format!r} cannot be trained for; choose int8 or int4, -tensor or -channel.")
-    config = IntxFakeQuantizeConfig(torch.int4 if kind.bits == 4 else torch.int8, "per_channel")
-    quantize_(model, QATConfig(weight_config=config, step="prepare"), filter_fn=in_blocks)
-    if kind.scale == "tensor":
-        for _, _, layer in block_layers(model):
-            layer.weight_fake_quantizer = AsRow(config)
-    return model
 
 
 def plain_tensors(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:

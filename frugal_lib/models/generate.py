@@ -20,6 +20,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from frugal_lib.models.cache import growing_cache
 from frugal_lib.models.families import context_length
 
 
@@ -31,6 +32,28 @@ class Decoding:
     top_k: int = 40
     top_p: float = 0.9
     max_new_tokens: int = 128
+
+
+class TopP(LogitsProcessor):
+    """transformers' top-p, to the bit; where top-k has left few tokens only those are sorted, not the vocabulary."""
+
+    def __init__(self, top_p: float):
+        self.top_p, self.of_all = top_p, TopPLogitsWarper(top_p)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Next-token scores [rows, vocabulary] → the same, -inf outside the likeliest that have `top_p` together."""
+        left = scores.isfinite()
+        counts = left.sum(dim=1)
+        few = int(counts[0])
+        if not 0 < few <= scores.shape[1] // 4 or bool((counts != few).any()):
+            return self.of_all(input_ids, scores)
+        places = left.nonzero()[:, 1].view(-1, few)  # by place: equal scores stay in its order, as in a sort of all
+        values, order = scores.gather(1, places).sort(dim=1, stable=True)
+        ascending = torch.full_like(scores, -torch.inf)
+        ascending[:, -few:] = values  # softmax adds up in the order of a sort of all
+        removed = ascending.softmax(dim=1)[:, -few:].cumsum(dim=1) <= 1 - self.top_p
+        removed[:, -1] = False
+        return scores.scatter(1, places.gather(1, order), values.masked_fill(removed, -torch.inf))
 
 
 class GumbelNoise(LogitsProcessor):
@@ -79,7 +102,7 @@ def processors(decoding: Decoding, seeds: Sequence[int]) -> LogitsProcessorList:
         return LogitsProcessorList()
     steps = [TemperatureLogitsWarper(decoding.temperature)] if decoding.temperature != 1 else []
     steps += [TopKLogitsWarper(decoding.top_k)] if decoding.top_k else []
-    steps += [TopPLogitsWarper(decoding.top_p)] if decoding.top_p < 1 else []
+    steps += [TopP(decoding.top_p)] if decoding.top_p < 1 else []
     return LogitsProcessorList([*steps, GumbelNoise(seeds)])
 
 
@@ -114,6 +137,7 @@ def complete(
         output = model.generate(
             **batch,
             do_sample=False,
+            past_key_values=growing_cache(model.config),
             max_new_tokens=min(decoding.max_new_tokens, room),
             logits_processor=processors(decoding, seeds[rows]),
             stopping_criteria=StoppingCriteriaList([StopAfterLines(tokenizer, lines, length)]),

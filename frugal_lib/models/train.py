@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Schedule:
     The model is evaluated after every epoch, or every `judge_steps` steps where that is set, and trained for
     `epochs`, or for `max_steps` steps where that is set. `patience` is the
     number of times in a row without a better held-out loss before training stops. `keep` says which
-    weights are kept: those of the `best` evaluation, or the `last` ones.
+    weights are kept: those of the `best` evaluation, or the `last` ones. For `precision` see `core.precision`.
     """
 
     learning_rate: float
@@ -46,6 +47,7 @@ class Schedule:
     judge_steps: int = 0
     max_steps: int = 0
     keep: str = "best"
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,19 @@ def parts(batch: dict[str, torch.Tensor], limit: float) -> list[dict[str, torch.
     ]
 
 
+@contextmanager
+def in_fp32(model: nn.Module) -> Iterator[None]:
+    """Let a model compute without the autocast that `Trainer` puts around its forward pass, within the block."""
+    if "_original_forward" not in vars(model):  # nothing was put around it
+        yield
+        return
+    cast = vars(model).pop("forward")
+    try:
+        yield
+    finally:
+        model.forward = cast
+
+
 class EvaluatedTrainer(Trainer):
     """`Trainer` whose evaluation is the objective's: exact values, no means of batch means.
 
@@ -106,7 +121,8 @@ class EvaluatedTrainer(Trainer):
         return loss if self.model_accepts_loss_kwargs or self.share == 1 else loss * self.share
 
     def evaluate(self, *args, **kwargs) -> dict[str, float]:
-        metrics = self.evaluation(self.model)
+        with in_fp32(self.model):
+            metrics = self.evaluation(self.model)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -134,7 +150,7 @@ class KeepBest(TrainerCallback):
 def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> TrainingArguments:
     """The schedule in the words of `Trainer`: evaluate and log at the same steps, save nothing."""
     when = "steps" if schedule.judge_steps else "epoch"
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=folder,
         num_train_epochs=schedule.epochs,
         max_steps=schedule.max_steps or -1,
@@ -153,11 +169,17 @@ def arguments(schedule: Schedule, by_length: bool, folder: str, device: str) -> 
         logging_steps=schedule.judge_steps or 500,
         save_strategy="no",
         logging_nan_inf_filter=False,
+        bf16=schedule.precision == "bf16",
+        fp16=schedule.precision == "fp16",
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
         report_to="none",
         disable_tqdm=True,
     )
+    if schedule.precision == "fp32":
+        made.mixed_precision = "no"  # whatever the environment says (ACCELERATE_MIXED_PRECISION)
+    made._n_gpu = min(made.n_gpu, 1)  # a worker has one GPU; several would share every batch
+    return made
 
 
 def evaluations(log: Sequence[dict], by_steps: bool = False) -> list[dict]:
@@ -212,5 +234,7 @@ def fine_tune(
             raise Diverged(history)
         if schedule.keep == "best":
             model.load_state_dict(torch.load(best.file), strict=False)  # what is frozen has not changed
+    for name in ("forward", "_original_forward"):  # evaluation is in FP32
+        vars(model).pop(name, None)
     model.eval()
     return history, time.perf_counter() - started

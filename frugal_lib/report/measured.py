@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """How a chapter measures a speed: its runs, of which the first is enough where `one`, and what computes each."""
+    """How a speed is measured: its runs, of which the first is enough where `one`, and what computes each."""
 
     chapter: str
     runs: Callable[[Profile], Sequence[Run]]

@@ -75,7 +75,8 @@ def fine_tune(run: Run, device: str, model: LastToken, examples: dict[str, list[
 
     The history starts with epoch 0, the model before training.
     """
-    schedule = train.Schedule(run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
+    settings = (run.learning_rate, run.epochs, run.batch_size, run.patience, run.weight_decay, run.seed)
+    schedule = train.Schedule(*settings, precision=run.precision)
     labels = np.array([row["labels"] for row in examples["dev"]])
 
     def evaluate(model: nn.Module) -> dict[str, float]:

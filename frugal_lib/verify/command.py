@@ -43,7 +43,7 @@ def check(profile: Profile, folder: Path) -> Findings:
     records, problems = files.load(folder)
     found = Findings(records, problems)
     found.problems += files.check_sums(folder, records)
-    found.problems += files.check_plans(profile, records, measurements.planned(profile))
+    found.problems += files.check_plans(profile, records, measurements.planned(profile, records))
     found.problems += files.check_status(records)
     commits = files.history()
     if commits is None:
@@ -64,9 +64,10 @@ def recompute(
 ) -> list[rerun.Outcome]:
     """Runs computed again, one of each kind or all, and compared.
 
-    They are kept in a folder that is named by the library's code, so that an interrupted call goes on.
+    They are kept in a folder that is named by the library's code and the device, so that an interrupted call goes on.
     """
-    folder = machine.ROOT / "_build" / "verify" / profile.name / machine.code_digest()
+    made_by = f"{machine.code_digest()}-{machine.pick_device(device)}"
+    folder = machine.ROOT / "_build" / "verify" / profile.name / made_by
     groups = rerun.chosen(records, wanted)
     if minutes is not None:
         groups = rerun.within(groups, 60 * minutes)

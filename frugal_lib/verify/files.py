@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frugal_lib.chapters import registry
-from frugal_lib.core import fetch, machine
+from frugal_lib.core import fetch, machine, precision
 from frugal_lib.core.records import Record, Run, lost
 from frugal_lib.profiles import Profile
 
@@ -62,9 +62,10 @@ def check_sums(folder: Path, names: Iterable[str]) -> list[Problem]:
 
 def planned(profile: Profile, chapter: str, known: Mapping[Run, Record]) -> tuple[list[Run], list[Problem]]:
     """The runs that a chapter asks for, given the records there are; it is stopped where one that it needs is not."""
-    asked: list[Run] = []
+    asked, trained_in = [], precision.among(known) or "fp32"
 
     def sweep(wanted: list[Run]) -> list[Record]:
+        wanted = precision.applied(wanted, trained_in)
         asked.extend(wanted)
         return [known.get(run, Record(run, "missing", {}, [], [], {})) for run in wanted]
 

@@ -2,9 +2,10 @@ import pytest
 import torch
 from fakes.families import greedy_tokenizer
 from scipy import stats
+from transformers import TopKLogitsWarper, TopPLogitsWarper
 
-from frugal_lib.models import bases
-from frugal_lib.models.generate import Decoding, GumbelNoise, StopAfterLines, complete, stream_seed
+from frugal_lib.models import bases, cache
+from frugal_lib.models.generate import Decoding, GumbelNoise, StopAfterLines, TopP, complete, stream_seed
 
 GREEDY = Decoding(temperature=0, max_new_tokens=40)
 SAMPLED = Decoding(max_new_tokens=40)
@@ -56,3 +57,38 @@ def test_gumbel_noise_draws_from_the_softmax():
     draws = GumbelNoise(range(4000))(None, logits).argmax(dim=1)
     counts = torch.bincount(draws, minlength=4).tolist()
     assert stats.chisquare(counts, [2000, 1000, 600, 400]).pvalue > 0.001
+
+
+def test_top_p_is_transformers_own_to_the_bit():
+    """After top-k, with equal scores among those kept and where the vocabulary is not cut."""
+    torch.manual_seed(0)
+    for width, top_k, digits in ((7040, 40, 6), (50_257, 40, 6), (7040, 40, 1), (300, 0, 6), (300, 200, 6)):
+        for top_p in (0.9, 0.5, 0.01):
+            scores = (4 * torch.randn(12, width)).round(decimals=digits)
+            if top_k:
+                scores = TopKLogitsWarper(top_k)(None, scores)
+            assert torch.equal(TopP(top_p)(None, scores), TopPLogitsWarper(top_p)(None, scores))
+
+
+def test_a_growing_cache_gives_the_scores_of_transformers_own_to_the_bit(micro, tokenizer, sonnets, monkeypatch):
+    """Records of completions were made with that one. Prompts of unlike length, over the edges of two stores."""
+    monkeypatch.setattr(cache, "ROOM", 6)
+    batch = tokenizer([s.text[: 60 + 9 * i] for i, s in enumerate(sonnets.dev)], return_tensors="pt", padding=True)
+    settings = {"do_sample": False, "max_new_tokens": 16, "min_new_tokens": 16}
+    settings |= {"output_scores": True, "return_dict_in_generate": True}
+    ours = micro.generate(**batch, **settings, past_key_values=cache.growing_cache(micro.config))
+    theirs = micro.generate(**batch, **settings)
+    assert torch.equal(ours.sequences, theirs.sequences)
+    assert all(map(torch.equal, ours.scores, theirs.scores))
+    kept = ours.past_key_values.layers
+    assert all(isinstance(layer, cache.GrowingLayer) and layer.keys.shape == layer.values.shape for layer in kept)
+
+
+def test_a_store_is_copied_only_when_it_is_full():
+    layer, new = cache.GrowingLayer(), torch.randn(2, 3, 1, 4)
+    places = []
+    for _ in range(2 * cache.ROOM):
+        keys, _ = layer.update(new, new)
+        places.append(keys.data_ptr())
+    assert keys.shape == (2, 3, 2 * cache.ROOM, 4) and torch.equal(keys, new.expand_as(keys))
+    assert len(dict.fromkeys(places)) == 2

@@ -3,6 +3,8 @@ import copy
 import pytest
 import torch
 
+from frugal_lib.core import precision
+from frugal_lib.core.machine import Unsupported
 from frugal_lib.core.runs import Diverged
 from frugal_lib.metrics import likelihood
 from frugal_lib.models import train
@@ -15,12 +17,12 @@ def schedule(**changes):
     return Schedule(**({"learning_rate": 3e-3, "epochs": 6, "batch_size": 2, "patience": 6} | changes))
 
 
-def fine_tune(model, examples, dev, schedule):
+def fine_tune(model, examples, dev, schedule, device="cpu"):
     """Fine-tuning on language, judged by the loss on `dev`."""
     objective = Objective(
         lambda rows: likelihood.collate(rows, 0), lambda m: {"dev_loss": likelihood.mean_loss(m, dev)}
     )
-    return train.fine_tune(model, examples, schedule, objective)
+    return train.fine_tune(model, examples, schedule, objective, device)
 
 
 @pytest.fixture
@@ -138,3 +140,41 @@ def test_only_large_models_on_a_cpu_are_trained_in_parts(tiny, monkeypatch):
     monkeypatch.setattr(train, "LARGE", 1000)
     assert train.tokens_at_once(tiny, "cpu") == train.TOKENS_AT_ONCE
     assert train.tokens_at_once(tiny, "cuda") == float("inf")
+
+
+def test_under_autocast_training_is_in_half_precision_and_evaluation_in_fp32(tiny, examples, monkeypatch):
+    """Here on a CPU, by the same path as on a GPU: `Trainer`'s own."""
+    seen, layer = {}, tiny.transformer.h[0].mlp.c_fc
+    layer.register_forward_hook(lambda module, _, out: seen.setdefault(module.training, set()).add(out.dtype))
+    plain, before = copy.deepcopy(tiny), tiny.forward
+    history, _ = fine_tune(tiny, examples, examples, schedule(epochs=3, precision="bf16"))
+    assert seen == {True: {torch.bfloat16}, False: {torch.float32}}
+    assert tiny.forward == before and {p.dtype for p in tiny.parameters()} == {torch.float32}
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")  # as `accelerate launch` leaves it: a run is what it says
+    seen.clear()
+    exact, _ = fine_tune(plain, examples, examples, schedule(epochs=3))
+    assert seen == {True: {torch.float32}, False: {torch.float32}}
+    for half, full in zip(history, exact, strict=True):
+        assert half["dev_loss"] == pytest.approx(full["dev_loss"], abs=0.02) and half != full
+
+
+def test_fp16_scales_its_loss_and_bf16_does_not(tmp_path):
+    """Asked of `Trainer`, which has the scaler: it cannot be tried without a GPU."""
+    found = {name: train.arguments(schedule(precision=name), False, str(tmp_path), "cpu")
+             for name in ("fp32", "bf16", "fp16")}  # fmt: skip
+    assert {name: (a.bf16, a.fp16, a.mixed_precision) for name, a in found.items()} == {
+        "fp32": (False, False, "no"), "bf16": (True, False, "bf16"), "fp16": (False, True, "fp16")
+    }  # fmt: skip
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", precision.PRECISIONS)
+def test_a_gpu_trains_in_every_precision_that_it_has(tiny, examples, name):
+    try:
+        precision.check(name, "cuda")
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+    exact, _ = fine_tune(copy.deepcopy(tiny), examples, examples, schedule())
+    found, _ = fine_tune(tiny.to("cuda"), examples, examples, schedule(precision=name), device="cuda")
+    assert found[-1]["dev_loss"] == pytest.approx(exact[-1]["dev_loss"], abs=1e-3 if name == "fp32" else 0.1)
+    assert {p.dtype for p in tiny.parameters()} == {torch.float32}

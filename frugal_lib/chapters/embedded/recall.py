@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from frugal_lib.chapters import folds
-from frugal_lib.core import runs
+from frugal_lib.core import precision, runs
 from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import Interval, mean_interval, ratio_values
 from frugal_lib.profiles import Profile, load_profile
@@ -20,7 +20,9 @@ def records_on_file(instead: str = "") -> dict[str, tuple[Profile, list[Record]]
     """The records there are of each profile's bases, by its name; none is computed. `instead`: another folder."""
     found = {}
     for profile in map(load_profile, PROFILES):
-        read = (runs.read(run, profile.results_folder(instead)) for run in folds.recall_runs(profile))
+        folder = profile.results_folder(instead)
+        planned = precision.applied(folds.recall_runs(profile), precision.chosen(folder, "cpu"))
+        read = (runs.read(run, folder) for run in planned)
         found[profile.name] = profile, [record for record in read if record and record.status == "ok"]
     return found
 

@@ -18,6 +18,7 @@ from frugal_lib.core.runs import Record, Result, Run
 from frugal_lib.data import sonnets as sonnet_data
 from frugal_lib.models import bases
 from frugal_lib.models import formats as weight_formats
+from frugal_lib.models.cache import growing_cache
 from frugal_lib.profiles import Profile
 from frugal_lib.report.measured import Benchmark
 
@@ -28,7 +29,8 @@ def generate_seconds(model: nn.Module, batch: dict[str, torch.Tensor], tokens: i
     """Seconds to read the prompts and to continue each greedily by exactly so many tokens."""
     asked = {name: values.to(model.device) for name, values in batch.items()}
     settings = {"do_sample": False, "max_new_tokens": tokens, "min_new_tokens": tokens}
-    return timing.seconds_of(lambda: model.generate(**asked, **settings), device)
+    cache = growing_cache(model.config)
+    return timing.seconds_of(lambda: model.generate(**asked, **settings, past_key_values=cache), device)
 
 
 def measured(run: Run, format: str, tokens: int, device: str) -> dict[int, float]:
@@ -79,7 +81,12 @@ def speed_run(profile: Profile) -> Run:
     return replace(common.on_public_domain(start), method="speed", samples=0)
 
 
-BENCHMARK = Benchmark("quantization", lambda profile: [speed_run(profile)], computing)
+def speed_runs(profile: Profile) -> list[Run]:
+    """That measurement, where the profile has such a base."""
+    return [speed_run(profile)] if profile.quantization.bases else []
+
+
+BENCHMARK = Benchmark("quantization", speed_runs, computing)
 measure, shown = BENCHMARK.measure, BENCHMARK.shown
 
 

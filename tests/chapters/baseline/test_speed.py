@@ -28,9 +28,9 @@ def test_the_command_measures_and_says_how_fast(tmp_path, monkeypatch):
 
 def test_tokens_and_operations_of_a_training_whose_seconds_are_known(monkeypatch):
     """Three epochs of two sonnets, of 176 and 173 tokens and an end each, in half a second; 7,349,120 parameters."""
-    monkeypatch.setattr(speed.train, "fine_tune", lambda *training: ([], 0.5))
+    monkeypatch.setattr("frugal_lib.models.train.fine_tune", lambda *training: ([], 0.5))
     products = iter([60.0, 120.0])  # GFLOP/s before and after
-    monkeypatch.setattr(speed, "gemm_rate", lambda device: next(products))
+    monkeypatch.setattr("frugal_lib.chapters.training_rate.gemm_rate", lambda device: next(products))
     (run,) = (run for run in speed.speed_runs(load_profile("micro")) if run.edition == "public-domain")
     found = speed.compute(dataclasses.replace(run, train_limit=2, epochs=3), "cpu").metrics
     assert found["tokens_per_second"] == 2106
