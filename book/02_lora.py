@@ -16,12 +16,14 @@
 
 # %% [markdown]
 # # 2. LoRA
-#
+
+# %% [markdown]
 # Low-rank adaptation (LoRA, Hu et al. 2021) freezes a model and trains two thin matrices beside each of its
 # linear layers. The paper swept its rank and learning rate on the sonnets with GPT-2 Small, and concludes that LoRA
-# matches full fine-tuning, tolerates higher learning rates and overfits less. Its selection metric is chrF, an F-score
-# of character n-grams, on twelve dev sonnets. This chapter repeats the sweep on two small bases, reads the paper's own
-# runs again from the file it released, and asks whether twelve sonnets can tell.
+# matches full fine-tuning, tolerates higher learning rates and overfits less. It chose its settings by chrF, which
+# counts the sequences of characters that a text shares with the true one, on twelve sonnets (the dev set). This chapter
+# repeats the sweep on two small models, reads the paper's own runs again from the file it released, and asks whether
+# twelve sonnets are enough to tell.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -46,6 +48,8 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
+from functools import partial
+
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
 from frugal_lib.chapters.lora import results as lora
@@ -62,7 +66,7 @@ folds = registry.folds_of("lora", settings, folder, seed, device)
 found = lora.lora_results(records, folds)
 command = f"python -m frugal_lib sweep lora --profile {profile}"
 
-# %% tags=["hide-input"]
+# %% tags=["answer", "hide-input"]
 answers = []
 for base in found.bases:
     best = found.best(base)
@@ -71,17 +75,16 @@ for base in found.bases:
     crossed = source == FOLDS
     sonnets = "sonnets, each held out once" if crossed else "test sonnets"
     answers.append(
-        f"on `{base}` that **{claims.matches(found, base).verdict}**: full fine-tuning gains {cell(won, 4)} bits per "
-        f"character over the base on {difference.items} {sonnets}, "
-        f"and LoRA of rank {contrast.one.folds.run.rank if crossed else best.rank} differs from it by "
-        f"{cell(difference, 4, '+')}"
+        f"on `{base}` full fine-tuning gains {cell(won, 4)} bits per character on {difference.items} {sonnets}, and "
+        f"LoRA of rank {contrast.one.folds.run.rank if crossed else best.rank} ends {cell(difference, 4, '+')} from it"
     )
 noise = paper_sweep.visible_from(found.floor.metrics["dev_chrf_sd"])
+words = claim.on_bases(partial(claims.matches, found), found.bases)
 html.say(
     "lora_verdict",
-    "Does LoRA, which trains a few thin matrices, do as well as training everything? By the likelihood of the true "
-    f"lines, {'; '.join(answers)}. In the paper's own "
-    f"sweep the lowest dev loss of LoRA is {claims.best_paper(found, True):.3f}, that of full fine-tuning "
+    "**Does LoRA (low-rank adaptation), which trains a few thin matrices, do as well as training everything?** That it "
+    f"does: {words}. By how well the true lines are predicted, {'; '.join(answers)}. In the paper's own sweep the "
+    f"lowest dev loss of LoRA is {claims.best_paper(found, True):.3f} nats per token, that of full fine-tuning "
     f"{claims.best_paper(found, False):.3f}. By chrF, {paper_sweep.visible_pairs(claims.table3().dev_chrf, noise)} "
     "pairs of scores in its Table 3 are further apart than two draws of random lines would be.",
 )
@@ -89,9 +92,10 @@ html.say(
 # %% [markdown]
 # ## What survives
 #
-# The paper's claims about LoRA, and what our records say about them. Losses are on the true lines 4–14 of held-out
-# sonnets, where a profile has it in a cross-validation over all 154, else on the ten test sonnets. Differences are
-# paired by sonnet and by seed, and the words in the second column follow from the intervals.
+# The paper's claims about LoRA, and what our records say about them. A loss says how badly a model predicts the true
+# lines 4–14 of sonnets that it was not trained on, in bits per character or in nats per token (a nat is 1.44 bits).
+# Where a profile has a cross-validation over all 154 sonnets it is measured there, else on the ten test sonnets.
+# Differences are paired by sonnet and by seed, and the words in the second column follow from the intervals.
 
 # %%
 verdicts = claim.verdicts(claims.CLAIMS, found, found.bases)
@@ -162,8 +166,8 @@ html.source_line(folds, folder, command)
 html.table(tables.rank_table(found, folder), "Table 3: the best learning rate of each rank, the paper's and ours")
 
 # %% [markdown]
-# The same runs by their loss on the true lines: a measure in which every token counts, and which lines drawn at random
-# cannot exploit.
+# The same runs, measured by how well they predict the true lines. Here every token counts, and random lines gain
+# nothing.
 
 # %%
 html.table(tables.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning")
@@ -268,8 +272,8 @@ html.table(paper_sweep.differing_table(found), "Printed numbers that differ from
 html.table(paper_sweep.noise_table(found), "Pairs of scores in the paper's tables that differ by more than noise")
 
 # %% [markdown]
-# And the best score grows with the number of trials. The curves are the expected best of so many runs (Dodge et al.
-# 2019).
+# And the more runs are tried, the higher is the best of them, by luck alone. The curves say what best score to expect
+# of so many runs (Dodge et al. 2019).
 
 # %% tags=["hide-input"]
 drawing.show(
@@ -303,7 +307,8 @@ html.source_line([found.paper_record, found.floor], folder, command)
 # %% [markdown]
 # ### Does chrF agree with the loss?
 #
-# If chrF measured what fine-tuning learns, runs with a lower loss would score higher: Spearman's ρ near −1.
+# If chrF measured what fine-tuning learns, runs with a lower loss would score higher, and the rank correlation of the
+# two (Spearman's ρ) would be near −1.
 
 # %% tags=["hide-input"]
 drawing.show(

@@ -16,11 +16,14 @@
 
 # %% [markdown]
 # # 3. Quantization
-#
-# A weight takes 32 bits, or 8, or 4. The paper stores its fine-tuned GPT-2 Small in formats from FP64 down to INT4,
-# and fine-tunes it with rounding in the loop (quantization-aware fine-tuning, QAFT). It concludes that INT4 collapses
-# without QAFT, that QAFT keeps the sonnets, and that it quietly damages what else the model could do. This chapter
-# stores real bytes, gives INT4 more than one scale, and measures generality with measures that can fail.
+
+# %% [markdown]
+# Each number in a model, a weight, usually takes 32 bits. The paper stores its fine-tuned GPT-2 Small with more and
+# with fewer: floating-point numbers of 64, 32, 16 and 8 bits (FP64, FP32, BF16, FP8) and integers of 8 and 4 bits
+# (INT8, INT4). It also fine-tunes while the weights are being rounded (QAFT). It concludes that INT4 ruins the model
+# unless it is trained for, that QAFT keeps the sonnets, and that QAFT quietly damages what else the model can do. This
+# chapter counts the bytes of real files, gives INT4 more than one scale, and tests what else the models can do with
+# tests that the models pass before they are changed.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -45,13 +48,15 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
+from functools import partial
+
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.data.labelled import SOURCES
 from frugal_lib.paper import published
 from frugal_lib.report import claim, drawing, folded, generality, html, spot_check, verdict
-from frugal_lib.report.cells import rate_text
+from frugal_lib.report.cells import cell, rate_text
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -60,21 +65,41 @@ folds = registry.folds_of("quantization", settings, folder, seed, device)
 found = quantization.quantization_results(records, folds)
 command = f"python -m frugal_lib sweep quantization --profile {profile}"
 
-# %% tags=["hide-input"]
-verdicts = claim.verdicts(claims.CLAIMS, found, found.bases)
-asked = [
-    one for one in claims.CLAIMS if one.name in ("preserves", "preserves_qaft", "damages_int8", "damages_int4", "needs")
-]
-answers = {base: [f"{v.claim} – **{v.verdict}**" for v in claim.verdicts(asked, found, [base])] for base in found.bases}
-spoken = " ".join(f"On `{base}`: {'; '.join(words)}." for base, words in answers.items())
-html.say("quantization_verdict", f"Does quantization keep the task and quietly damage generality? {spoken}")
+# %% tags=["answer", "hide-input"]
+verdicts, first = claim.verdicts(claims.CLAIMS, found, found.bases), found.bases[0]
+stored = {
+    "in 8 bits (INT8)": "int8-tensor",
+    "in 4 bits with one scale for a whole matrix (INT4)": "int4-tensor",
+    "in 4 bits with a scale for every 64 weights (NF4)": "nf4",
+}
+costs, won = [], None
+for words, name in stored.items():
+    if decisive := found.contrast(first, ("full", name)).decisive:
+        _, loss, won = decisive
+        costs.append(f"{words} {'costs ' * (not costs)}{cell(loss, 4, '+')}")
+generality_damage = claim.on_bases(partial(claims.damages, found, format="int8-tensor"), found.bases)
+html.say(
+    "quantization_verdict",
+    "**Does storing a fine-tuned model in fewer bits keep what it learned?** "
+    + (
+        f"On `{first}`, where full fine-tuning gains {won.mean:.4f} bits per character on the true lines, storing "
+        f"its weights {', '.join(costs)}. "
+        if won
+        else "This profile has no formats. "
+    )
+    + "That training with the rounding of INT8 (quantization-aware fine-tuning, QAFT) damages what else a model "
+    f"can do, as the paper says: {generality_damage}.",
+)
 
 # %% [markdown]
 # ## What survives
 #
-# The paper's claims about quantization, and what our records say about them. Losses are those of the true lines 4–14:
-# where a profile has it in a cross-validation over all 154 sonnets, else of the ten test sonnets. Differences are
-# paired by sonnet and by seed, and the words in the second column follow from the intervals. Generality is damaged
+# The paper's claims about quantization, and what our records say about them. A loss says how badly a model predicts the
+# true lines 4–14 of sonnets that it was not trained on, in bits per character or in nats per token (a nat is 1.44
+# bits). Where a profile has a cross-validation over all 154 sonnets it is measured there, else on the ten test sonnets.
+# Differences are paired by sonnet and by seed, and the words in the second column follow from the intervals.
+#
+# Generality is what else a model can do. It is damaged
 # where one measure is worse than with full fine-tuning by more than its margin, all measures considered together, and
 # is not where every measure stays within its margin. The margin of text is that of the task, a tenth of what full
 # fine-tuning gains in bits per character; of other measures it is a tenth of what the base has above chance. A measure
@@ -244,8 +269,8 @@ html.source_line(rates.records, rates.folder, rates.source)
 #
 # ### The paper's protocol
 #
-# The paper's Figure 5 puts a paraphrase head on the sonnet model and asks it about Quora's pairs. The head was not
-# trained: its weights are random. Here the same is done with many heads.
+# The paper's Figure 5 puts a new output layer (a head) on the sonnet model, which is to say whether two questions of
+# Quora's ask the same. This layer was not trained: its weights are random. Here the same is done with many such layers.
 
 # %% tags=["hide-input"]
 full, qaft = quantization.paper_zero_shot()
@@ -291,10 +316,11 @@ if turned:
 # %% [markdown]
 # ### Four measures that can fail
 #
-# A pair is put to the model as a question, and the likelihoods of the answers “yes” and “no” are compared: the language
-# model's own head, which was trained (AUROC; 0.5 is chance). A linear probe of the same hidden state says whether the
-# answer is still in there. Bits per character on leading articles and on late poems by Yeats say what became of the
-# language model elsewhere. No model here was trained on MRPC (the Microsoft Research Paraphrase Corpus) or these texts.
+# A pair is put to the model as a question, and the likelihoods of the answers “yes” and “no” are compared. This uses
+# the language model's own output layer, which was trained; it is measured by AUROC, the area under the curve of hits
+# against false alarms, where 0.5 is chance. A linear probe, a small classifier of the model's inner state, says whether
+# the answer is in there. Bits per character on leading articles and on late poems by Yeats say how well the model still
+# predicts other text. No model here was trained on MRPC (the Microsoft Research Paraphrase Corpus) or these texts.
 
 # %% tags=["hide-input"]
 drawing.show(
@@ -309,8 +335,9 @@ drawing.show(
 html.table(tables.generality_table(found, folder), "Measures of generality, as they are")
 
 # %% [markdown]
-# Balanced accuracy needs a threshold, and a model prefers one answer whatever it is asked. This yes-bias is measured
-# with prompts without content (in nats, “yes” over “no”), and subtracted first (Zhao et al. 2021).
+# Balanced accuracy, the mean of the accuracies on each label, needs a threshold, and a model prefers one answer
+# whatever it is asked. This yes-bias is measured with prompts without content (in nats, “yes” over “no”), and
+# subtracted first (Zhao et al. 2021).
 
 # %%
 html.table(tables.balanced_table(found), "Yes or no, calibrated")

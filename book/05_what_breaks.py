@@ -16,9 +16,11 @@
 
 # %% [markdown]
 # # 5. What actually breaks
-#
-# Every claim of the paper in one table, tested with the records of chapters 1 to 4, and what the score that most of
-# them rest on can show at all.
+
+# %% [markdown]
+# Every claim of the paper in one table, tested with the records of chapters 1 to 4. After it: what chrF, the score that
+# most of them rest on, can show at all; how far chance moves it; and what happens when a model is trained on the text
+# that it is tested on. First, the paper's three takeaways.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -44,6 +46,7 @@ results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
@@ -70,7 +73,8 @@ from frugal_lib.data.sonnets import GIVEN_LINES
 from frugal_lib.paper import confirmed, published
 from frugal_lib.report import drawing, html, spot_check
 from frugal_lib.report.cells import cell, signed
-from frugal_lib.report.verdict import CONTRADICTED, MARGIN, MARKS, OPEN, SUPPORTED
+from frugal_lib.report.claim import on_bases
+from frugal_lib.report.verdict import CONTRADICTED, MARGIN, MARKS, NOT_TESTABLE, OPEN, SUPPORTED
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -81,17 +85,34 @@ book, rows = claims.book_of(records, folds), sonnets.score_rows(records["baselin
 controls = records["what_breaks"]
 contaminated = contamination.contaminated_results(controls)
 
+# %% tags=["answer", "hide-input"]
+evaluated = claims.evaluated(book)
+random_lines = sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"]
+shown = [score for scores in figures.paper_groups(book).values() for score in scores]
+no_better = sum(score <= random_lines.high for score in shown)
+by_words = {}
+for _, told, found in evaluated:
+    by_words.setdefault(frozenset(verdict.verdict for verdict in found), []).append(told.text)
+lines = {
+    "hold": by_words.pop(frozenset({SUPPORTED}), []),
+    "are not reproduced": by_words.pop(frozenset({CONTRADICTED}), []),
+    "cannot be told yet": by_words.pop(frozenset({OPEN}), []),
+    "cannot be tested at this size": by_words.pop(frozenset({NOT_TESTABLE}), []),
+    "differ from model to model": [text for texts in by_words.values() for text in texts],
+}
+html.say(
+    "what_breaks_answer",
+    "**What actually breaks?** First of all the measure: of the scores (chrF, the characters that a sonnet shares with "
+    f"the true one) that the paper prints or released, {100 * no_better / len(shown):.0f} % are no higher than those "
+    f"of random lines from other sonnets. And of its {len(evaluated)} claims, tested on small models of our own, "
+    f"{', '.join(f'{len(texts)} {word}' for word, texts in lines.items() if texts)}.",
+)
 
 # %% tags=["hide-input"]
-def verdicts(test):
-    """The verdicts of a test, such as: **not reproduced** on `micro`, **holds** on `nano`."""
-    found = claims.bases_by_word(test, book.bases).items()
-    return ", ".join(f"**{word}** on `{'` and `'.join(bases)}`" for word, bases in found) or "not tested"
-
+verdicts = partial(on_bases, bases=book.bases)
 
 # %% tags=["hide-input"]
 chrf = published.table("table3_lora_rank").set_index("rank").dev_chrf
-random_lines = sonnets.row_of(rows, "floor-lines").intervals["dev_chrf"]
 within = sum(random_lines.low <= score <= random_lines.high for score in (chrf.max(), chrf["full"]))
 decisive = {base: book.lora.contrast(book.lora.best(base), book.lora.full(base)).decisive for base in book.lora.bases}
 costs = "; ".join(
@@ -154,7 +175,6 @@ answers = filter(None, (lora_answer, quantization_answer, teacher_answer))
 html.say("answers", "\n".join(f"1. {answer}" for answer in answers))
 
 # %% tags=["hide-input"]
-evaluated = claims.evaluated(book)
 words = Counter(verdict.verdict for _, _, found in evaluated for verdict in found)
 bases = " and ".join(f"`{base}` ({book.parameters(base):.1f} M parameters)" for base in book.bases)
 html.say(
@@ -204,16 +224,16 @@ html.keep("claims", html.table(claims.claim_table(book), "The claims of the pape
 # %% tags=["hide-input"]
 html.say(
     "claims_how",
-    "*How a verdict comes about.* Losses are bits per character of the true lines 4–14: where it was run, in a "
-    "cross-validation in which each of the 154 sonnets is held out once, else of the ten test sonnets, on which "
-    "nothing was chosen. A difference below zero means that the model named first predicts these lines better. "
-    "Intervals are 95 %, with sonnets, folds and seeds taken "
-    f"as random. A claim that something keeps or matches quality *{SUPPORTED}* where the whole interval lies within "
-    f"{100 * MARGIN:.0f} % of what full fine-tuning gains over the base, is *{CONTRADICTED}* where the whole interval "
-    f"lies beyond that, and else *{OPEN}*; a claim that something is better or worse, the same about zero. "
-    f"*{CONTRADICTED}* speaks of these small bases, not of GPT-2 Small. {claims.FLIPS}: the verdict would be another "
-    f"under another reasonable choice; {claims.FALLS}: it does not survive Holm's correction for all verdicts of this "
-    "table. Each claim links to the chapter with its test, records and margins.",
+    "*How a verdict comes about.* A loss says how badly a model predicts the true lines 4–14, in bits per character: "
+    "in a cross-validation, in which each of the 154 sonnets is held out once, where that was run, else on the ten "
+    "test sonnets, by which nothing was chosen. A difference below zero means that the model named first "
+    "predicts these lines better. Intervals are 95 %, with sonnets, folds and seeds taken as random. "
+    f"A claim that something keeps or matches quality *{SUPPORTED}* if even the worse end of the interval "
+    f"is within {100 * MARGIN:.0f} % of what full fine-tuning gains over the base (the margin), is *{CONTRADICTED}* if "
+    f"even the better end is beyond it, and otherwise *{OPEN}*; for a claim that something is better or worse, zero "
+    f"takes the place of the margin. *{CONTRADICTED}* speaks of these small models, not of GPT-2 Small. "
+    f"{claims.FLIPS}: another reasonable choice would turn the verdict; {claims.FALLS}: it does not survive Holm's "
+    "correction for all verdicts of this table. Each claim links to the chapter with its test, records and margins.",
 )
 
 # %% tags=["hide-input"]
@@ -275,8 +295,8 @@ html.say("takeaways", "\n".join(f"- {takeaway}" for takeaway in takeaways))
 # ### How robust the verdicts are
 #
 # Each verdict beside what it would be with another margin (5 or 20 % of the gain instead of 10), on the paper's own
-# splits, without any one fold or seed, or by bootstrap. The difference that is detectable four times in five is in bits
-# per character.
+# splits, without any one fold or seed, or with intervals by bootstrap. “Detectable” is the difference that would be
+# found four times in five, in bits per character.
 
 # %%
 html.table(claims.robustness_table(book), "Verdicts under other choices")
@@ -288,8 +308,6 @@ html.table(claims.robustness_table(book), "Verdicts under other choices")
 # sonnets ignore the sonnet that they complete.
 
 # %%
-shown = [score for scores in figures.paper_groups(book).values() for score in scores]
-no_better = sum(score <= random_lines.high for score in shown)
 drawing.show(
     figures.floors_chart(book, rows),
     settings.figures_folder,
@@ -312,16 +330,16 @@ html.say("released_files", files)
 # %% [markdown]
 # ## How far chance moves a score
 #
-# One completion of one dev sonnet: how much of the variance of its chrF comes from the sonnet, from the training seed
-# and from sampling; and the standard deviation that is left in the score of twelve sonnets when one model is trained
-# once and samples once.
+# A model completes a dev sonnet. The chrF of what it writes depends on the sonnet, on the training seed and on the
+# random draw of words (the sample). How much does each contribute? The column “score of one run” has the standard
+# deviation of the score of all twelve sonnets, for a model that is trained once and draws once.
 
 # %%
 html.table(chance.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
 
 # %% [markdown]
-# The maximum of many noisy scores is mostly luck. The best of n draws of one and the same thing, on average, and in
-# brackets the range of 95 % of such maxima:
+# The highest of many noisy scores is mostly luck. What does the best of n draws score if all are draws of the same
+# thing? The average, and in brackets the range of 95 % of such maxima:
 
 # %%
 html.table(chance.luck_table(book, controls), "dev chrF of the best of n draws")
@@ -359,15 +377,15 @@ by_chrf, by_loss = (comparisons.detected(found, measure) for measure in ("chrf",
 dev, test = (len(found[0].differences(measure)) for measure in ("chrf", "nats"))
 html.say(
     "exact",
-    f"Of these {len(found)} differences, averaged over seeds and samples, chrF tells **{by_chrf}** from zero at 5 %, "
-    f"the likelihood of the true lines **{by_loss}**. A test takes all sign flips of its sonnets, {2**dev:,} for {dev} "
-    f"of dev, {2**test:,} for {test} of test; it is about these models, and does not generalize over seeds as the "
-    "intervals do.",
+    f"Of these {len(found)} differences, averaged over seeds and samples, the test finds **{by_chrf}** by chrF and "
+    f"**{by_loss}** by the loss on the true lines, at the level of 5 %. It takes all sign flips of its sonnets, "
+    f"{2**dev:,} for {dev} of dev, {2**test:,} for {test} of test. It is about these models, and does not generalize "
+    "over seeds as the intervals do.",
 )
 
 # %% [markdown]
-# How many sonnets a paired test would need to detect the differences that the paper draws conclusions from, were they
-# real, at the spread between two of its released models:
+# Suppose that the differences from which the paper draws conclusions are real. How many sonnets would a paired test
+# need to detect them, if scores vary as they do between two of its released models?
 
 # %%
 html.table(chance.power_table(book), "Sonnets needed for 80 % power")
@@ -376,7 +394,7 @@ html.table(chance.power_table(book), "Sonnets needed for 80 % power")
 # ## Held-out text among the training examples
 #
 # [Chapter 4](04_synthetic) finds dev and test sonnets in the file that the paper's best student learned from. How many
-# copies does it take? Here dev sonnets are put among clean training examples on purpose.
+# copies does it take? Here dev sonnets are put among other training examples on purpose.
 
 
 # %% tags=["hide-input"]
@@ -428,7 +446,7 @@ for base, students in contaminated.ladders.items():
         beside = "" if expected is None else f" (the curve says {signed(expected, 1)})"
         measured.append(f"{number} {signed(value, 1)}{beside}")
 with_file = (
-    f" In training on that very file, without early stopping, the loss changes by so many nats per token: "
+    f" Training on that very file, without early stopping, changes the loss of these sonnets, in nats per token, by: "
     f"{', '.join(measured)}."
     if measured
     else ""
@@ -450,7 +468,8 @@ html.say(
 html.table(contamination.ladder_table(contaminated, folder), "Copies of a dev sonnet in training, and their effect")
 
 # %% [markdown]
-# The same number of copies of more and more sonnets: what it does to these, to the others, and to the score of all.
+# Next, more and more sonnets are copied the same number of times. What does that do to these, to the others, and to the
+# score of all?
 
 # %%
 html.table(contamination.number_table(contaminated, folder), "The same copies of more and more of the dev sonnets")
@@ -482,9 +501,9 @@ html.say("doses_how", how)
 # %% [markdown]
 # ## Which metrics detect a difference
 #
-# Full fine-tuning on the test sonnets beside what it should differ from, by six metrics; and how many sonnets each of
-# them would need to detect that difference four times in five. The last column is the hardest: eleven consecutive
-# lines by Shakespeare, of another sonnet.
+# A useful metric tells a fine-tuned model from the base, from random lines, and, hardest of all, from eleven lines in a
+# row of another sonnet by Shakespeare. Here are these differences on the test sonnets by six metrics, and how many
+# sonnets each metric would need to detect them four times in five.
 
 # %%
 html.table(chance.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
@@ -492,29 +511,29 @@ html.table(chance.metric_table(controls), "Tuned models beside the base, random 
 # %% [markdown]
 # ## Capacity
 #
-# The paper explains by the size of GPT-2 Small why Pro teaches worse. The takeaways on both of our bases, and the
-# larger minus the smaller:
+# The paper's explanation of why Pro teaches worse than Flash is the size of GPT-2 Small. Here are the differences that
+# the takeaways rest on, for the larger and the smaller of our models, and the one minus the other:
 
 # %%
 html.table(comparisons.capacity_table(book), "The three takeaways on two sizes")
 
 # %% tags=["hide-input"]
-lines = comparisons.capacity_lines(book)
-differ = "; ".join(line.name for line in lines if line.verdict != comparisons.NO_DIFFERENCE)
+compared = comparisons.capacity_lines(book)
+differ = "; ".join(line.name for line in compared if line.verdict != comparisons.NO_DIFFERENCE)
 html.say(
     "capacity",
     f"`{book.bases[0]}` has {book.parameters(book.bases[0]):.1f} M parameters, `{book.bases[-1]}` "
-    f"{book.parameters(book.bases[-1]):.1f} M. Of {len(lines)} differences the two bases disagree on: "
+    f"{book.parameters(book.bases[-1]):.1f} M. Of {len(compared)} differences the two bases disagree on: "
     f"{differ or 'none'}."
-    if lines
+    if compared
     else "This profile has one base, which says nothing about capacity.",
 )
 
 # %% [markdown]
 # ## Checked against a first measurement
 #
-# Before the book was written its main figures were measured once with other code. Both are shown, with their spread or
-# a unit of the last digit, and where they disagree, why.
+# Before the book was written, its main figures were measured once with other code. Both are shown, and where they
+# disagree, why. (After ± stands their spread, or one unit of the last digit.)
 
 # %%
 html.table(first_measurement.check_table(book, rows, controls), "Figures measured twice")
@@ -522,7 +541,6 @@ html.table(first_measurement.check_table(book, rows, controls), "Figures measure
 # %% tags=["remove-cell"]
 # The first page: three cards of two numbers each at most, and how it stands with the claims, a line for each verdict.
 from frugal_lib.chapters.synthetic.copies import generations
-from frugal_lib.report.verdict import NOT_TESTABLE
 
 rank_scores = published.table("table3_lora_rank").set_index("rank").dev_chrf
 released = generations(book.synthetic, "dev")
@@ -552,17 +570,8 @@ cards = {
     },
 }
 html.keep("cards", html.cards(cards), "\n".join(f"{title}: {told}" for title, told in cards.items()))
-by_words = {}
-for _, claim, told in evaluated:
-    by_words.setdefault(frozenset(verdict.verdict for verdict in told), []).append(claim.text)
-lines = {
-    "Hold": by_words.pop(frozenset({SUPPORTED}), []),
-    "Are not reproduced": by_words.pop(frozenset({CONTRADICTED}), []),
-    "Cannot be told yet": by_words.pop(frozenset({OPEN}), []),
-    "Cannot be tested at this size": by_words.pop(frozenset({NOT_TESTABLE}), []),
-    "Differ from model to model": [text for texts in by_words.values() for text in texts],
-}
-html.say("claims_lines", "\n".join(f"- **{word}:** {'; '.join(told)}." for word, told in lines.items() if told))
+spoken = (f"- **{word.capitalize()}:** {'; '.join(texts)}." for word, texts in lines.items() if texts)
+html.say("claims_lines", "\n".join(spoken))
 
 # %% tags=["remove-cell"]
 # The pages “Run it” and “About”.

@@ -61,7 +61,8 @@ html.say(
     "embedded_base",
     f"The embedded base, *micro*, is a GPT-2 of {micro['parameters'] / 1e6:.1f} million parameters. It was trained for "
     f"this book on {micro['curve'][-1]['tokens'] / 1e6:.0f} million tokens of {micro['corpus']['works']} English works "
-    "of prose and verse in the public domain, without a line of the sonnets, in "
+    f"of prose and verse in the public domain ({micro['corpus']['held_out_works']} more were held out), without a line "
+    "of the sonnets, in "
     f"{micro['seconds'] / 60:.0f} minutes on {micro['machine']['threads']} CPU threads.",
 )
 
@@ -111,10 +112,17 @@ html.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["enviro
 # %% [markdown]
 # ## Two sizes of one family
 #
-# Same tokenizer, same text, same recipe. The text is 762 works of English verse, prose and drama in the public
-# domain, of which 730 were trained on and 32 held out, without a line of Shakespeare's sonnets or eight of their
-# words in a row: the command that trains checks that first and refuses a folder that has any. More is in the
-# [model card](https://github.com/frugal-gpt2/frugal-gpt2/blob/main/frugal_lib/assets/README.md).
+# Same tokenizer, same text, same recipe. The model card on the page [About](about) says more.
+
+# %% tags=["hide-input"]
+corpus = micro["corpus"]
+html.say(
+    "embedded_corpus",
+    f"The text is {corpus['works'] + corpus['held_out_works']} works of English verse, prose and drama in the public "
+    f"domain: {corpus['works']} to train on, {corpus['held_out_works']} held out. None has a line of Shakespeare's "
+    "sonnets, or eight of their words in a row: the command that trains checks that first, and refuses a folder that "
+    "has any.",
+)
 
 # %%
 html.table(embedded.family_table(), "The embedded models")
