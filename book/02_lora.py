@@ -50,13 +50,16 @@ results = ""  # folder of the records; empty: the profile's own
 # %% tags=["remove-stderr"]
 from functools import partial
 
+import numpy as np
+
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.lora import claims, figures, paper_sweep, steps, tables
 from frugal_lib.chapters.lora import results as lora
 from frugal_lib.data.sonnets import EDITIONS
 from frugal_lib.paper import confirmed, published
-from frugal_lib.report import claim, drawing, folded, html, spot_check, verdict
-from frugal_lib.report.cells import cell, rate_text
+from frugal_lib.report import claim, drawing, findings, folded, html, spot_check, verdict
+from frugal_lib.report.arm import chrf_gap, gap
+from frugal_lib.report.cells import cell, rate_text, signed
 from frugal_lib.report.contrast import FOLDS
 
 settings = registry.profile_of(profile, base)
@@ -99,15 +102,19 @@ html.say(
 
 # %%
 verdicts = claim.verdicts(claims.CLAIMS, found, found.bases)
-html.table(verdict.verdict_table(verdicts), "Claims of the paper about LoRA")
+html.table(verdict.verdict_table(verdicts), "Claims of the paper about LoRA", findings.counted(verdicts))
 
 # %% tags=["hide-input"]
+every_rank = [arm for base in found.bases for arm in found.ranks(base)]
+by_rank = findings.losses((gap(arm, found.full(arm.base), "test") for arm in every_rank), "full fine-tuning")
+worse, better, _ = findings.beside_zero(chrf_gap(arm, found.full(arm.base), "dev") for arm in every_rank)
 drawing.show(
     figures.rank_gaps(found),
     settings.figures_folder,
     "02_rank_gaps",
-    "LoRA minus full fine-tuning, each at its best setting, with 95 % intervals paired by sonnet and seed. Left: test "
-    "loss, lower is better; shaded is what counts as a match. Right: dev chrF.",
+    f"{by_rank} By chrF, {better} are higher and {worse} lower. LoRA minus full fine-tuning, each at its best setting, "
+    "with 95 % intervals paired by sonnet and seed. Left: test loss, lower is better; shaded is what counts as a "
+    "match. Right: dev chrF.",
 )
 
 # %% tags=["hide-input"]
@@ -145,7 +152,11 @@ html.source_line([record for one in found.arms for record in one.records], folde
 # rate is the one that did best on those twelve in the first fold. A model is evaluated by its loss alone.
 
 # %%
-html.table(folded.cross_validation_table(found.folds, tables.arm_name), "Loss on all 154 sonnets, each held out once")
+html.table(
+    folded.cross_validation_table(found.folds, tables.arm_name),
+    "Loss on all 154 sonnets, each held out once",
+    findings.losses(folded.differences(found.folds), "full fine-tuning"),
+)
 
 # %% tags=["hide-input"]
 if not any(one.run.rank for one in found.folds):
@@ -163,26 +174,37 @@ html.source_line(folds, folder, command)
 # lowest dev loss, at the first seed, and repeat it at the others. Trainable parameters are counted on the models.
 
 # %%
-html.table(tables.rank_table(found, folder), "Table 3: the best learning rate of each rank, the paper's and ours")
+ranges = {"the paper": claims.table3().dev_chrf.drop("full", errors="ignore")}
+ranges |= {f"`{base}`": [arm.chrf().mean for arm in found.ranks(base)] for base in found.bases}
+spans = ", ".join(f"{findings.spread(scores)} ({name})" for name, scores in ranges.items())
+html.table(
+    tables.rank_table(found, folder),
+    "Table 3: the best learning rate of each rank, the paper's and ours",
+    f"From its lowest to its highest rank, LoRA scores {spans}.",
+)
 
 # %% [markdown]
 # The same runs, measured by how well they predict the true lines. Here every token counts, and random lines gain
 # nothing.
 
 # %%
-html.table(tables.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning")
+html.table(tables.likelihood_table(found, folder), "Held-out loss of each rank beside full fine-tuning", by_rank)
 
 # %% [markdown]
 # The paper's Figure 10, drawn from its file, and ours beside it on the same axes. The grey band holds 95 % of the
 # scores of eleven random lines of training sonnets: no model, no training.
 
 # %% tags=["hide-input"]
+_, highest = np.quantile(found.draws, [0.025, 0.975])
+drawn = figures.points(found)
+above = ", ".join(f"{sum(runs.chrf > highest)} of {len(runs)} runs ({name})" for name, runs in drawn.items())
 drawing.show(
     figures.chrf_by_rate(found),
     settings.figures_folder,
     "02_chrf_by_rate",
-    "The paper's figure 10 redrawn from its released runs (batch size 16), and ours: dev chrF by learning rate, a "
-    "colour per rank, full fine-tuning black. Grey: 95 % of draws of eleven random training lines.",
+    f"Above the band of random lines are {above}. The paper's figure 10 redrawn from its released runs (batch size "
+    "16), and ours: dev chrF by learning rate, a colour per rank, full fine-tuning black. Grey: 95 % of draws of "
+    "eleven random training lines.",
 )
 html.source_line([found.paper_record, found.floor], folder, command)
 
@@ -193,17 +215,30 @@ html.source_line([found.paper_record, found.floor], folder, command)
 # falls, so the last epoch is some way past the best one.
 
 # %% tags=["hide-input"]
+lowest = {
+    name: [rate_text(runs.loc[runs[is_full == kind].dev_loss.idxmin()].rate) for kind in (True, False)]
+    for name, runs, is_full in ((name, runs, runs["rank"] == 0) for name, runs in drawn.items())
+}
+rates = "; ".join(
+    f"{full} for full fine-tuning, {adapters} for LoRA ({name})" for name, (full, adapters) in lowest.items()
+)
 drawing.show(
     figures.losses_by_rate(found),
     settings.figures_folder,
     "02_losses_by_rate",
-    "The paper's figure 4 redrawn from its released runs (batch size 16), and ours: train and dev loss at the last "
-    "epoch, a colour per rank, full fine-tuning black.",
+    f"The dev loss is lowest at a rate of {rates}. The paper's figure 4 redrawn from its released runs (batch size "
+    "16), and ours: train and dev loss at the last epoch, a colour per rank, full fine-tuning black.",
 )
 html.source_line([record for one in found.arms for record in one.tried], folder, command)
 
 # %%
-html.table(tables.overfit_table(found, folder), "Overfitting: train and dev loss at the kept and at the last epoch")
+gaps = {base: [lora.overfit(arm).mean() for arm in (found.full(base), found.best(base))] for base in found.bases}
+said = ", ".join(f"{signed(full, 3)} and {signed(best, 3)} on `{base}`" for base, (full, best) in gaps.items())
+html.table(
+    tables.overfit_table(found, folder),
+    "Overfitting: train and dev loss at the kept and at the last epoch",
+    f"At the last epoch the dev loss minus the train loss is, for full fine-tuning and the best rank of LoRA, {said}.",
+)
 
 # %% [markdown]
 # How high a learning rate each tolerates: the same rates, tried with both.
@@ -223,7 +258,12 @@ html.say(
 )
 
 # %%
-html.table(tables.tolerance_table(found, folder), "Dev loss by learning rate, full fine-tuning and the best rank")
+times = [f"{adapters / full:.0f} times ({name})" for name, (full, adapters) in lora.tolerated(found).items()]
+html.table(
+    tables.tolerance_table(found, folder),
+    "Dev loss by learning rate, full fine-tuning and the best rank",
+    f"The highest rate that LoRA bears is that of full fine-tuning, {', '.join(times)}.",
+)
 
 # %% [markdown]
 # ## Alpha and modules
@@ -233,10 +273,22 @@ html.table(tables.tolerance_table(found, folder), "Dev loss by learning rate, fu
 # multi-layer perceptron (MLP), and three seeds at the best rate.
 
 # %%
-html.table(tables.alpha_table(found, folder), "Table 5: α at the best rank and learning rate")
+by_alpha = {"the paper's file": [run.dev_loss for run in found.paper if run.kind == "alpha"]}
+by_alpha |= {f"`{base}`": [arm.nats("dev").mean for arm in found.alphas(base)] for base in found.bases}
+moves = ", ".join(f"{max(values) - min(values):.3f} ({name})" for name, values in by_alpha.items())
+html.table(
+    tables.alpha_table(found, folder),
+    "Table 5: α at the best rank and learning rate",
+    f"Over all α the dev loss moves, in nats per token, by {moves}.",
+)
 
 # %%
-html.table(tables.module_table(found, folder), "Table 6: attention and MLP, or attention only")
+alone = [f"{cell(gap(found.attention(base), found.best(base), 'test'), 3, '+')} on `{base}`" for base in found.bases]
+html.table(
+    tables.module_table(found, folder),
+    "Table 6: attention and MLP, or attention only",
+    f"With adapters on attention only, the test loss is, in nats per token, {' and '.join(alone)} from that with both.",
+)
 
 # %%
 html.source_line([r for base in found.bases for r in found.attention(base).records], folder, command)
@@ -259,7 +311,11 @@ html.say(
 )
 
 # %%
-html.table(paper_sweep.differing_table(found), "Printed numbers that differ from the released file")
+html.table(
+    paper_sweep.differing_table(found),
+    "Printed numbers that differ from the released file",
+    f"For {sum(not number.confirmed for number in numbers)} of {len(numbers)} printed numbers the file has another.",
+)
 
 # %% [markdown]
 # ## Can twelve sonnets tell?
@@ -269,27 +325,33 @@ html.table(paper_sweep.differing_table(found), "Printed numbers that differ from
 # the draw alone.
 
 # %%
-html.table(paper_sweep.noise_table(found), "Pairs of scores in the paper's tables that differ by more than noise")
+html.table(
+    paper_sweep.noise_table(found),
+    "Pairs of scores in the paper's tables that differ by more than noise",
+    f"In Table 3 {paper_sweep.visible_pairs(claims.table3().dev_chrf, noise)} pairs are further apart than chance "
+    "moves a score of random lines.",
+)
 
 # %% [markdown]
 # And the more runs are tried, the higher is the best of them, by luck alone. The curves say what best score to expect
 # of so many runs (Dodge et al. 2019).
 
 # %% tags=["hide-input"]
+adapters, full = (paper_sweep.scores_of(found, adapters) for adapters in (True, False))
+floor, trials = found.floor, min(len(adapters), len(found.draws))
+luck = paper_sweep.best_of(found.draws, trials)
+place = "below" if max(adapters) < luck.low else "above" if max(adapters) > luck.high else "within"
 drawing.show(
     figures.best_of_chart(found),
     settings.figures_folder,
     "02_best_of",
-    "Expected best dev chrF by number of trials. Grey: random training lines, with the range of 95 % of bests; blue "
-    "and black: the paper's runs, drawn from its sweep.",
+    f"The paper's best LoRA, {max(adapters):.2f}, is {place} what the best of {trials} draws of random lines scores, "
+    f"{luck.mean:.2f}. Expected best dev chrF by number of trials. Grey: random training lines, with the range of 95 "
+    "% of bests; blue and black: the paper's runs, drawn from its sweep.",
 )
 
 # %% tags=["hide-input"]
-adapters, full = (paper_sweep.scores_of(found, adapters) for adapters in (True, False))
-floor, trials = found.floor, min(len(adapters), len(found.draws))
-luck = paper_sweep.best_of(found.draws, trials)
 printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
-place = "below" if max(adapters) < luck.low else "above" if max(adapters) > luck.high else "within"
 html.say(
     "lora_best_of",
     f"The floor, eleven random lines of training sonnets, scores {floor.metrics['dev_chrf']:.2f} on dev, with a "
@@ -311,16 +373,19 @@ html.source_line([found.paper_record, found.floor], folder, command)
 # two (Spearman's ρ) would be near −1.
 
 # %% tags=["hide-input"]
+runs = paper_sweep.loss_and_chrf(found).items()
+near = {name: paper_sweep.correlation(paper_sweep.learned(pairs)).split()[0] for name, pairs in runs}
+agree = f"Near the lowest loss, ρ is {', '.join(f'{value} ({name})' for name, value in near.items())}."
 drawing.show(
     figures.agreement_chart(found),
     settings.figures_folder,
     "02_agreement",
-    "Dev loss and dev chrF of each run whose loss is near the lowest of its sweep. ρ is Spearman's rank correlation of "
-    "the two over these runs, with its 95 % interval; −1 would be agreement.",
+    f"{agree} Dev loss and dev chrF of each run whose loss is near the lowest of its sweep. ρ is Spearman's rank "
+    "correlation of the two over these runs, with its 95 % interval; −1 would be agreement.",
 )
 
 # %%
-html.table(paper_sweep.agreement_table(found), "Rank correlation of dev loss and dev chrF over runs")
+html.table(paper_sweep.agreement_table(found), "Rank correlation of dev loss and dev chrF over runs", agree)
 
 # %% [markdown]
 # ## What LoRA saves
@@ -354,6 +419,11 @@ if costs.borrowed:
         f"`{costs.asked}` on this machine."
     )
 html.say("lora_steps", said)
+fastest = " ".join(
+    f"On `{record.run.base}` a LoRA step is {findings.spread(steps.factors(record).values())} times as fast as a full "
+    "one."
+    for record in costs.records
+)
 
 # %% tags=["hide-input"]
 if costs.records:
@@ -361,7 +431,7 @@ if costs.records:
         figures.step_chart(costs.records),
         settings.figures_folder,
         "02_steps",
-        "Speed of a training step by rank, full fine-tuning at 1 (left), and memory of a step by part (right).",
+        f"{fastest} Speed of a training step by rank, full fine-tuning at 1 (left), and memory by part (right).",
     )
 
 # %% [markdown]
@@ -369,7 +439,7 @@ if costs.records:
 # holds in reserve (256 MB at a time), which is too coarse to show what LoRA saves; on a GPU it is what torch allocated.
 
 # %%
-html.table(tables.step_table(costs.records, costs.folder), "Time and memory of one step")
+html.table(tables.step_table(costs.records, costs.folder), "Time and memory of one step", fastest)
 
 # %% tags=["hide-input"]
 if costs.records:
@@ -389,7 +459,16 @@ if costs.records:
     )
 
 # %%
-html.table(tables.profile_table(costs.records), "Where the time of one step goes, in ms")
+shares = [
+    f"{100 * row['profile']['matrix products'] / row['seconds']:.0f} % on `{record.run.base}`"
+    for record in costs.records
+    for row in record.examples[:1]
+]
+html.table(
+    tables.profile_table(costs.records),
+    "Where the time of one step goes, in ms",
+    f"Of a full step, matrix products take {' and '.join(shares)}." if shares else "",
+)
 
 # %%
 html.source_line(costs.records, costs.folder, costs.source)
@@ -405,4 +484,6 @@ html.source_line(costs.records, costs.folder, costs.source)
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("lora", records, device)
 html.say("lora_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")
+html.table(
+    spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again", findings.spot(then, now)
+)

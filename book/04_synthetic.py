@@ -47,13 +47,18 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
+import numpy as np
+
 from frugal_lib.chapters import common, registry
 from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import results as synthetic
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.report import drawing, folded, html, spot_check, verdict
+from frugal_lib.paper import released
+from frugal_lib.report import drawing, findings, folded, html, spot_check, verdict
+from frugal_lib.report.arm import chrf_gap, gap
 from frugal_lib.report.cells import cell, rate_text
 from frugal_lib.report.claim import on_bases, verdicts
+from frugal_lib.report.generality import MEASURES
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -89,7 +94,7 @@ html.say("synthetic_verdict", f"**Does Gemini 2.5 Flash teach better than Pro, t
 
 # %%
 told = verdicts(claims.CLAIMS, found, found.bases)
-html.table(verdict.verdict_table(told), "Claims of the paper about synthetic data")
+html.table(verdict.verdict_table(told), "Claims of the paper about synthetic data", findings.counted(told))
 
 # %% tags=["hide-input"]
 from frugal_lib.data import overlap
@@ -142,7 +147,11 @@ html.say(
 )
 
 # %%
-html.table(tables.copies_table(found, folder), "What the files have from Shakespeare")
+html.table(
+    tables.copies_table(found, folder),
+    "What the files have from Shakespeare",
+    f"Copies of his sonnets are {', '.join(part.split(' (')[0] for part in spoken)}." if spoken else "",
+)
 
 # %% tags=["hide-input"]
 if "human" in found.audits:
@@ -186,6 +195,8 @@ html.say(
 )
 
 # %%
+released_rows = [row for row in found.generations.examples if row["model"] == "flash"]
+highest = max(row["chrf"] for row in released_rows if row["chrf"] < released.COPY)
 best = copies.generations(found, "dev")
 drawing.show(
     figures.generations_chart(found),
@@ -197,7 +208,13 @@ drawing.show(
 )
 
 # %%
-html.table(tables.generation_table(found), "The released generations of the student of Flash, one by one")
+scored = {split: copies.generations(found, split) for split in ("dev", "test")}
+copied = [f"{len(one.copies)} of {one.sonnets} on {split}" for split, one in scored.items()]
+html.table(
+    tables.generation_table(found),
+    "The released generations of the student of Flash, one by one",
+    f"Copies are {' and '.join(copied)}; all others score at most {highest:.0f}.",
+)
 
 # %% [markdown]
 # A copy to look at. Marked lines are those of the true sonnet; its first three were the students' prompt.
@@ -227,7 +244,13 @@ html.say(
 )
 
 # %%
-html.table(tables.form_table(found, folder), "Table 4: perfect sonnets, and other measures of form")
+html.table(
+    tables.form_table(found, folder),
+    "Table 4: perfect sonnets, and other measures of form",
+    "Perfect by the paper's rule are "
+    + ", ".join(f"{share:.0f} % ({names[writer]})" for writer, share in sorted(rates.items(), key=lambda one: -one[1]))
+    + ".",
+)
 
 # %% [markdown]
 # ### Cost
@@ -238,7 +261,14 @@ html.table(tables.form_table(found, folder), "Table 4: perfect sonnets, and othe
 # counts what they really cost.
 
 # %%
-html.table(tables.cost_by_teacher(found), "Cost by teacher")
+costs = tables.usd_per_thousand(found)
+html.table(
+    tables.cost_by_teacher(found),
+    "Cost by teacher",
+    f"The text of a thousand sonnets costs from {min(costs.values()):.2f} to {max(costs.values()):.2f} USD."
+    if costs
+    else "",
+)
 
 # %% [markdown]
 # ## What the students learned
@@ -246,28 +276,34 @@ html.table(tables.cost_by_teacher(found), "Cost by teacher")
 # The paper's Figure 3: chrF of students by number of synthetic sonnets, and the gain in per cent.
 
 # %%
+pupils = [arm for base in found.bases for arm in found.trained(base) if arm.teacher]
+higher, lower, count = findings.beside_zero(chrf_gap(arm, found.plain(arm.base), "dev") for arm in pupils)
+above_none = (
+    f"By chrF, {higher} of {count} kinds of our students beat those of Shakespeare alone, {lower} lose to them."
+)
 drawing.show(
     figures.gains_chart(found),
     settings.figures_folder,
     "04_gains",
-    "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev chrF by number "
-    "of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
+    f"{above_none} The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
+    "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
 )
 
 # %% [markdown]
 # The loss on the true lines detects smaller differences, and nothing was chosen by the test sonnets.
 
 # %%
+by_loss = findings.losses((gap(arm, found.plain(arm.base), "test") for arm in pupils), "those of Shakespeare alone")
 drawing.show(
     figures.losses_by_number(found),
     settings.figures_folder,
     "04_losses",
-    "Loss on the true lines of the test sonnets, minus that of students of Shakespeare alone, with 95 % intervals "
-    "paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
+    f"{by_loss} Loss on the true lines of the test sonnets, minus that of students of Shakespeare alone, with 95 % "
+    "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
 )
 
 # %%
-html.table(tables.student_table(found, folder), "Every student")
+html.table(tables.student_table(found, folder), "Every student", by_loss)
 
 # %% [markdown]
 # ### The leak, sonnet by sonnet
@@ -290,17 +326,29 @@ html.say(
 )
 
 # %%
+leaks = []
+for whole, clean in found.leak_pairs.values():
+    before, after = (synthetic.by_sonnet(arm, "dev") | synthetic.by_sonnet(arm, "test") for arm in (clean, whole))
+    leaks += [(number in found.leaked("flash"), after[number] - before[number]) for number in after]
+copied, others = ([change for leaked, change in leaks if leaked is which] for which in (True, False))
+fallen = (
+    f"The loss falls where a copy was read: by {-np.mean(copied):.2f} nats per token on average, elsewhere by "
+    f"{-np.mean(others):.2f}.".replace("-", "−")
+    if copied and others
+    else ""
+)
 drawing.show(
     figures.leak_chart(found),
     settings.figures_folder,
     "04_leak",
-    "Loss of students of Flash as released minus that of students of Flash without held-out text, by sonnet (132–143 "
-    "are dev, 145–154 test); hatched: a copy of it is in Flash's file. “Long training” is without early stopping.",
+    f"{fallen} Loss of students of Flash as released minus that of students of Flash without held-out text, by sonnet "
+    "(132–143 are dev, 145–154 test); hatched: a copy of it is in Flash's file. “Long training” is without early "
+    "stopping.",
 )
 
 # %%
 leak = tables.leak_table(found, found.bases[-1], long=True)
-html.table(leak, "Dev sonnets of the students of Flash without early stopping")
+html.table(leak, "Dev sonnets of the students of Flash without early stopping", fallen)
 
 # %% [markdown]
 # ### Would stricter filters help?
@@ -309,7 +357,10 @@ html.table(leak, "Dev sonnets of the students of Flash without early stopping")
 # read only sonnets of strict form; others read as many, drawn at random from the same teacher.
 
 # %%
-html.table(tables.strict_table(found, folder), "Training sonnets of strict form")
+stricter = findings.losses(
+    (gap(strict, drawn, "test") for strict, drawn in found.strict_pairs), "those of sonnets drawn at random"
+)
+html.table(tables.strict_table(found, folder), "Training sonnets of strict form", stricter)
 
 # %% [markdown]
 # ### What else they still know
@@ -318,7 +369,17 @@ html.table(tables.strict_table(found, folder), "Training sonnets of strict form"
 # [chapter 3](03_quantization) shows what that measures. Beside it are the measures of that chapter.
 
 # %%
-html.table(tables.transfer_table(found, folder), "Table 7: sonnets, and other tasks")
+checked = [arm for arm in found.students if arm.records[0].run.pairs and arm.selection == "" and arm.teacher]
+losing = [
+    f"{worse} of {count} in {one.name}"
+    for one in MEASURES
+    for worse, _, count in [findings.beside_zero(one.damage(arm, found.plain(arm.base)) for arm in checked)]
+]
+html.table(
+    tables.transfer_table(found, folder),
+    "Table 7: sonnets, and other tasks",
+    f"Worse than students of Shakespeare alone are {', '.join(losing)}." if checked else "",
+)
 
 # %% [markdown]
 # ## Equal exposure, every sonnet held out once
@@ -331,11 +392,20 @@ html.table(tables.transfer_table(found, folder), "Table 7: sonnets, and other ta
 
 # %%
 html.table(
-    folded.cross_validation_table(found.folds, synthetic.fold_name), "Loss on all 154 sonnets, each held out once"
+    folded.cross_validation_table(found.folds, synthetic.fold_name),
+    "Loss on all 154 sonnets, each held out once",
+    findings.losses(folded.differences(found.folds), "full fine-tuning stopped early"),
 )
 
 # %%
-html.table(synthetic.exposure_table(found), "What the students read")
+html.table(
+    synthetic.exposure_table(found),
+    "What the students read",
+    "Every student read Shakespeare's training sonnets as often: "
+    f"{findings.spread((one.run.passes for one in found.folds if one.run.passes), 0)} times."
+    if any(one.run.passes for one in found.folds)
+    else "",
+)
 
 # %% tags=["hide-input"]
 if not any(one.run.passes for one in found.folds):
@@ -356,4 +426,6 @@ html.source_line(folds, folder, command)
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("synthetic", records, device)
 html.say("synthetic_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")
+html.table(
+    spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again", findings.spot(then, now)
+)

@@ -45,6 +45,7 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
+import re
 from collections import Counter
 from functools import partial
 
@@ -70,11 +71,11 @@ from frugal_lib.chapters.what_breaks import (
 )
 from frugal_lib.data.overlap import MOSTLY
 from frugal_lib.data.sonnets import GIVEN_LINES
-from frugal_lib.paper import confirmed, published
-from frugal_lib.report import drawing, html, spot_check
+from frugal_lib.paper import confirmed, evidence, published
+from frugal_lib.report import drawing, findings, html, spot_check
 from frugal_lib.report.cells import cell, signed
 from frugal_lib.report.claim import on_bases
-from frugal_lib.report.verdict import CONTRADICTED, MARGIN, MARKS, NOT_TESTABLE, OPEN, SUPPORTED
+from frugal_lib.report.verdict import CONTRADICTED, LEVEL, MARGIN, MARKS, NOT_TESTABLE, OPEN, SUPPORTED
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -199,7 +200,13 @@ html.source_line(controls, folder, f"python -m frugal_lib sweep what_breaks --pr
 
 # %%
 files = paper_files.files_of(book, controls)
-html.table(paper_files.evidence_table(files), "The paper's files, read and scored by this book's code")
+sweep = evidence.of_sweep(files.runs)
+html.table(
+    paper_files.evidence_table(files),
+    "The paper's files, read and scored by this book's code",
+    f"In the paper's own sweep the lowest dev loss of LoRA is higher than that of full fine-tuning in "
+    f"{sweep.cells_above} of {sweep.cells} cells.",
+)
 
 # %% tags=["hide-input"]
 numbers = paper_files.printed_numbers(files)
@@ -213,13 +220,19 @@ html.say(
 )
 
 # %%
-html.table(paper_files.differing_table(numbers), "Printed numbers for which the files have another")
+html.table(
+    paper_files.differing_table(numbers),
+    "Printed numbers for which the files have another",
+    f"The files have another number for {found['other']} of {len(numbers)} printed results." if numbers else "",
+)
 
 # %% [markdown]
 # ## The claims
 
 # %%
-html.keep("claims", html.table(claims.claim_table(book), "The claims of the paper and their verdicts"), "All claims")
+every = [verdict for _, _, told in evaluated for verdict in told]
+table = html.table(claims.claim_table(book), "The claims of the paper and their verdicts", findings.counted(every))
+html.keep("claims", table, "All claims")
 
 # %% tags=["hide-input"]
 html.say(
@@ -299,7 +312,12 @@ html.say("takeaways", "\n".join(f"- {takeaway}" for takeaway in takeaways))
 # found four times in five, in bits per character.
 
 # %%
-html.table(claims.robustness_table(book), "Verdicts under other choices")
+html.table(
+    claims.robustness_table(book),
+    "Verdicts under other choices",
+    f"Another choice would turn {sum(bool(verdict.fragile) for verdict in every)} of {len(every)} verdicts; "
+    f"{sum(not verdict.survives for verdict in every)} do not survive Holm's correction for all of them.",
+)
 
 # %% [markdown]
 # ## The floor under every score
@@ -335,19 +353,29 @@ html.say("released_files", files)
 # deviation of the score of all twelve sonnets, for a model that is trained once and draws once.
 
 # %%
-html.table(chance.variance_table(controls, folder), "Standard deviation of chrF by source, share of the variance")
+variances = chance.variance_table(controls, folder)
+drawn = [int(re.search(r"(\d+) %", text)[1]) for text in variances["sample"]] if len(variances) else []
+html.table(
+    variances,
+    "Standard deviation of chrF by source, share of the variance",
+    f"The random draw of words makes {min(drawn)} to {max(drawn)} % of the variance." if drawn else "",
+)
 
 # %% [markdown]
 # The highest of many noisy scores is mostly luck. What does the best of n draws score if all are draws of the same
 # thing? The average, and in brackets the range of 95 % of such maxima:
 
 # %%
-html.table(chance.luck_table(book, controls), "dev chrF of the best of n draws")
-
-# %% tags=["hide-input"]
 draws = book.lora.draws
 trials = min(chance.TRIALS[-1], len(draws))
 best = best_of(draws, trials)
+html.table(
+    chance.luck_table(book, controls),
+    "dev chrF of the best of n draws",
+    f"Of {trials} draws of random lines, the best scores {best.mean - np.mean(draws):.2f} more than one draw.",
+)
+
+# %% tags=["hide-input"]
 printed = published.value("table1_baseline", "dev", dataset="sonnets", method="best LoRA")
 html.say(
     "luck",
@@ -362,18 +390,28 @@ html.say(
 # twelve sonnets). The last column is the difference that such a test detects four times in five.
 
 # %%
-html.table(chance.release_table(book), "The paper's released generations against each other")
+released = chance.release_table(book)
+found = sum(float(p) <= LEVEL for p in released["p"])
+html.table(
+    released,
+    "The paper's released generations against each other",
+    f"The exact test finds {found} of {len(released)} differences between the paper's models.",
+)
 
 # %% [markdown]
 # The same test on this book's models, whose scores are means over seeds and samples; and on the likelihood of the true
 # lines, which needs no samples:
 
 # %%
-html.table(comparisons.exact_table(book), "This book's models against each other")
-
-# %% tags=["hide-input"]
 found = comparisons.all_comparisons(book)
 by_chrf, by_loss = (comparisons.detected(found, measure) for measure in ("chrf", "nats"))
+html.table(
+    comparisons.exact_table(book),
+    "This book's models against each other",
+    f"The exact test finds {by_chrf} of {len(found)} differences by chrF, {by_loss} by the loss.",
+)
+
+# %% tags=["hide-input"]
 dev, test = (len(found[0].differences(measure)) for measure in ("chrf", "nats"))
 html.say(
     "exact",
@@ -388,7 +426,13 @@ html.say(
 # need to detect them, if scores vary as they do between two of its released models?
 
 # %%
-html.table(chance.power_table(book), "Sonnets needed for 80 % power")
+differences = chance.paper_differences().values()
+needed = [chance.sonnets_needed(book, difference) for difference in differences]
+html.table(
+    chance.power_table(book),
+    "Sonnets needed for 80 % power",
+    f"For {sum(number > 12 for number in needed)} of {len(needed)} differences twelve sonnets are too few.",
+)
 
 # %% [markdown]
 # ## Held-out text among the training examples
@@ -427,14 +471,19 @@ html.say(
 )
 
 # %%
+starts = {
+    base: contamination.detected_from(contamination.effects(students, "nats")) for base, students in ladders.items()
+}
+started = [f"{number_of_copies(copies)} on `{base}`" for base, copies in starts.items() if copies]
+first_effect = f"The loss on a held-out sonnet falls from {' and '.join(started)} on." if started else ""
 drawing.show(
     figures.copies_chart(contaminated, book.synthetic),
     settings.figures_folder,
     "05_doses",
-    "Copies of held-out sonnets among otherwise clean training examples: loss on the true lines minus that without a "
-    "copy, chrF, and lines reproduced word for word, by number of copies, with 95 % bands over sonnets. Grey: what the "
-    "released file of Flash holds of 138, 146 and 147. Squares: these three, with that very file for training. "
-    "Diamonds: what the paper's own student of it wrote.",
+    f"{first_effect} Copies of held-out sonnets among otherwise clean training examples: loss on the true lines minus "
+    "that without a copy, chrF, and lines reproduced word for word, by number of copies, with 95 % bands over "
+    "sonnets. Grey: what the released file of Flash holds of 138, 146 and 147. Squares: these three, with that very "
+    "file for training. Diamonds: what the paper's own student of it wrote.",
 )
 
 # %% tags=["hide-input"]
@@ -465,14 +514,24 @@ html.say(
 )
 
 # %%
-html.table(contamination.ladder_table(contaminated, folder), "Copies of a dev sonnet in training, and their effect")
+html.table(
+    contamination.ladder_table(contaminated, folder),
+    "Copies of a dev sonnet in training, and their effect",
+    first_effect,
+)
 
 # %% [markdown]
 # Next, more and more sonnets are copied the same number of times. What does that do to these, to the others, and to the
 # score of all?
 
 # %%
-html.table(contamination.number_table(contaminated, folder), "The same copies of more and more of the dev sonnets")
+by_number = contamination.number_table(contaminated, folder)
+scores = [float(re.search(r"\d+\.\d+", text.data)[0]) for text in by_number.get("dev chrF, all of them", [])]
+html.table(
+    by_number,
+    "The same copies of more and more of the dev sonnets",
+    f"The score of all goes from {scores[0]:.2f} without a copy to {scores[-1]:.2f}." if scores else "",
+)
 
 # %% tags=["hide-input"]
 students = next(iter(contaminated.ladders.values()), ())
@@ -506,7 +565,14 @@ html.say("doses_how", how)
 # sonnets each metric would need to detect them four times in five.
 
 # %%
-html.table(chance.metric_table(controls), "Tuned models beside the base, random lines and Shakespeare")
+metrics = chance.metric_table(controls)
+needed = metrics["tuned − the base"].str.extract(r"· (.*) sonnets")[0]
+html.table(
+    metrics,
+    "Tuned models beside the base, random lines and Shakespeare",
+    f"To tell the tuned model from the base takes {needed['bits per character']} sonnets by bits per character, "
+    f"{needed['chrF, whole sonnet']} by chrF.",
+)
 
 # %% [markdown]
 # ## Capacity
@@ -515,10 +581,15 @@ html.table(chance.metric_table(controls), "Tuned models beside the base, random 
 # the takeaways rest on, for the larger and the smaller of our models, and the one minus the other:
 
 # %%
-html.table(comparisons.capacity_table(book), "The three takeaways on two sizes")
+compared = comparisons.capacity_lines(book)
+apart = sum(line.verdict != comparisons.NO_DIFFERENCE for line in compared)
+html.table(
+    comparisons.capacity_table(book),
+    "The three takeaways on two sizes",
+    f"In {apart} of {len(compared)} differences the two bases disagree." if compared else "",
+)
 
 # %% tags=["hide-input"]
-compared = comparisons.capacity_lines(book)
 differ = "; ".join(line.name for line in compared if line.verdict != comparisons.NO_DIFFERENCE)
 html.say(
     "capacity",
@@ -536,7 +607,8 @@ html.say(
 # disagree, why. (After ± stands their spread, or one unit of the last digit.)
 
 # %%
-html.table(first_measurement.check_table(book, rows, controls), "Figures measured twice")
+checks = first_measurement.check_table(book, rows, controls)
+html.table(checks, "Figures measured twice", f"{sum(checks['agree'] == 'yes')} of {len(checks)} agree.")
 
 # %% tags=["remove-cell"]
 # The first page: three cards of two numbers each at most, and how it stands with the claims, a line for each verdict.
@@ -582,7 +654,9 @@ runs = {
     for name in names
 }
 caption = f"What the records of profile {profile} took, in minutes of one processor thread"
-html.keep("status", html.table(status.status_table(runs), caption), caption)
+longest = max((r.environment["seconds"] / 60, name) for name, found in runs.items() for r in found)
+finding = f"The longest run took {longest[0]:.0f} minutes, in chapter “{longest[1]}”."
+html.keep("status", html.table(status.status_table(runs), caption, finding), caption)
 
 # %% [markdown]
 # ## Spot check
@@ -593,4 +667,6 @@ html.keep("status", html.table(status.status_table(runs), caption), caption)
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("what_breaks", controls, device)
 html.say("controls_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")
+html.table(
+    spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again", findings.spot(then, now)
+)

@@ -22,8 +22,11 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 LONG = 12  # rows above which a table is folded away
 
 
-def table(frame: pd.DataFrame, caption: str = "") -> HTML:
+def table(frame: pd.DataFrame, caption: str = "", finding: str = "") -> HTML:
     """A data frame as an exhibit: a table that scrolls sideways on a narrow screen; an interval gets its own line.
+
+    Its caption begins with what it shows, the `finding`; the anchor is that of the `caption`, which stays as records
+    change.
 
     A cell that is `HTML` stands as it is, all others are escaped. The first column names its row and stays in sight. A
     table with sentences in it does not shrink to a phone's width, where they would be columns of single words; one of
@@ -41,7 +44,7 @@ def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     grid = f'<div class="scrolls" {reach} style="overflow-x:auto;font-size:.9em">{grid}</div>'
     if len(frame) > LONG:
         grid = f"<details><summary>All {len(frame)} rows</summary>{grid}</details>"
-    return HTML(exhibit("Table", slug(caption), grid, caption))
+    return HTML(exhibit("Table", slug(caption), grid, f"{finding} {caption}.".strip() if finding else caption))
 
 
 def row_of_cells(row: Sequence) -> str:
@@ -54,11 +57,13 @@ def row_of_cells(row: Sequence) -> str:
 def exhibit(kind: str, anchor: str, body: str, caption: str) -> str:
     """A table or figure with its caption, as HTML: the one frame that all exhibits of the book have.
 
-    Its number and its source line are empty here: `pages` fills them in, in the order of the page.
+    Its number and its source line are empty here: `pages` fills them in, in the order of the page. What stands in
+    backticks in the caption is set as code.
     """
+    said = re.sub("`(.+?)`", r"<code>\1</code>", escape(caption))
     return (
         f'<figure class="exhibit" id="{escape(anchor)}"><figcaption><b class="number" data-kind="{kind}"></b> '
-        f'{escape(caption)}</figcaption>{body}<div class="source"></div></figure>'
+        f'{said}</figcaption>{body}<div class="source"></div></figure>'
     )
 
 
