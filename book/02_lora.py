@@ -177,10 +177,18 @@ html.source_line(folds, folder, command)
 ranges = {"the paper": claims.table3().dev_chrf.drop("full", errors="ignore")}
 ranges |= {f"`{base}`": [arm.chrf().mean for arm in found.ranks(base)] for base in found.bases}
 spans = ", ".join(f"{findings.spread(scores)} ({name})" for name, scores in ranges.items())
+tried = {base: [record for arm in found.ranks(base) for record in arm.tried] for base in found.bases}
+took = {base: np.mean([record.environment["seconds"] / 60 for record in runs]) for base, runs in tried.items()}
+few = [base for base in found.bases if len(found.ranks(base)) < len(ranges["the paper"])]
+why = "".join(
+    f" `{base}` was trained at rank {', '.join(str(arm.rank) for arm in found.ranks(base))} alone, to save time: a "
+    f"run of it takes {took[base]:.1f} minutes of one core; a dash is a rank that was not tried."
+    for base in few
+)
 html.table(
     tables.rank_table(found, folder),
     "Table 3: the best learning rate of each rank, the paper's and ours",
-    f"From its lowest to its highest rank, LoRA scores {spans}.",
+    f"From its lowest to its highest rank, LoRA scores {spans}.{why}",
 )
 
 # %% [markdown]

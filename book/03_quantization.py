@@ -53,6 +53,7 @@ from functools import partial
 import numpy as np
 
 from frugal_lib.chapters import registry
+from frugal_lib.chapters.baseline import labelled
 from frugal_lib.chapters.quantization import claims, figures, speed, tables
 from frugal_lib.chapters.quantization import results as quantization
 from frugal_lib.core.stats import mean_interval
@@ -341,12 +342,14 @@ html.say(
     "the shares of the two labels among our pairs; at the label rate of the paper's pairs, the same constants score "
     f"{full:.4f} and {qaft:.4f}. Which of the two a model gets depends on the random weights of the head.",
 )
+chapter_1 = registry.on_file("baseline", settings, folder, seed)  # has the model that was trained on pairs
+paraphrases = labelled.labelled_row(chapter_1, "quora", "full").intervals["dev_accuracy"] if chapter_1 else None
 zero_shot = (
     f"The paper's two accuracies, {full:.4f} and {qaft:.4f}, add up to {full + qaft:.4f}, as those of two constant "
     f"answers do; {100 * shares['either']:.0f} % of our untrained heads score as a constant answer does."
 )
 drawing.show(
-    figures.zero_shot_bars(found),
+    figures.zero_shot_bars(found, paraphrases),
     settings.figures_folder,
     "03_zero_shot",
     f"{zero_shot} Left and middle: the bars of the paper's figure 5, ours as points. Right: accuracies of untrained "
@@ -359,7 +362,9 @@ html.table(
     tables.head_table(found),
     "Untrained heads on Quora's pairs",
     f"Whatever the model below, {100 * min(constant):.0f} to {100 * max(constant):.0f} % of the heads give nearly all "
-    "pairs one answer.",
+    "pairs one answer."
+    if constant
+    else "",
 )
 
 # %% tags=["hide-input"]
