@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from os.path import relpath
 from pathlib import Path
@@ -14,7 +14,6 @@ from markdown_it import MarkdownIt
 
 from frugal_lib.core.machine import ROOT
 from frugal_lib.core.runs import Record
-from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
 
 # Text of a model may hold an image of any server, which would learn who reads the page.
@@ -134,14 +133,13 @@ def columns(texts: dict[str, str], given: str) -> HTML:
     return beside({name: f"{grey}<br>{lines(text)}" for name, text in texts.items()})
 
 
-def marked(texts: dict[str, str], reference: str) -> HTML:
-    """Texts side by side under their names; lines that the reference has too, spelling aside, are marked."""
-    known = {key for line in reference.splitlines() if (key := folded(line))}
+def marked(texts: Mapping[str, Sequence[tuple[str, bool]]]) -> HTML:
+    """Texts side by side under their names: their lines, each with whether it is marked."""
 
-    def one(line: str) -> str:
-        return f"<mark>{escape(line)}</mark>" if folded(line) in known else escape(line)
+    def one(line: str, mark: bool) -> str:
+        return f"<mark>{escape(line)}</mark>" if mark else escape(line)
 
-    return beside({name: "<br>".join(map(one, text.splitlines())) for name, text in texts.items()})
+    return beside({name: "<br>".join(one(*line) for line in lines) for name, lines in texts.items()})
 
 
 def beside(bodies: dict[str, str]) -> HTML:
