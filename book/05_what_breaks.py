@@ -657,6 +657,10 @@ runs = {
     name: list({record.run.path: record for record in (*records[name], *folds.get(name, []))}.values())
     for name in names
 }
+took = status.minutes_table({name: registry.profile_of(name).results_folder("") for name in ("micro", "small")})
+html.keep(
+    "minutes", html.table(took, "Minutes of one processor thread, by chapter and profile", status.total(took)), ""
+)
 caption = f"What the records of profile {profile} took, in minutes of one processor thread"
 longest = max((r.environment["seconds"] / 60, name) for name, found in runs.items() for r in found)
 finding = f"The longest run took {longest[0]:.0f} minutes, in chapter “{longest[1]}”."
