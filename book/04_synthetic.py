@@ -208,6 +208,15 @@ drawing.show(
 )
 
 # %%
+beside = tables.released_floors(found)
+higher = sum(beside["without copies"].astype(float) > beside["random lines as long"].astype(float))
+html.table(
+    beside,
+    "The paper's released generations beside random training lines as long",
+    f"Without copies, {higher} of the paper's {len(beside)} models score higher than random lines as long.",
+)
+
+# %%
 scored = {split: copies.generations(found, split) for split in ("dev", "test")}
 copied = [f"{len(one.copies)} of {one.sonnets} on {split}" for split, one in scored.items()]
 html.table(

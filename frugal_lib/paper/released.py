@@ -128,11 +128,15 @@ def paired(path: Path, split: str) -> list[tuple[Sonnet, str]]:
 
 
 def scored(model: str, split: str, pairs: Sequence[tuple[Sonnet, str]]) -> list[dict]:
-    """chrF of each generated sonnet against the true one: whole, lines 4-14, and its share of the corpus score."""
+    """chrF of each generated sonnet against the true one: whole, lines 4-14, and its share of the corpus score.
+
+    `characters` has lines 4-14 of what was generated.
+    """
     own = chrf.chrf_of_each([text for _, text in pairs], [sonnet.text for sonnet, _ in pairs])
     return [
         {"model": model, "split": split, "id": sonnet.id, "chrf": score,
-         "chrf_continuation": chrf.sentence_chrf(chrf.tail(text), sonnet.continuation), "corpus_chrf": share}
+         "chrf_continuation": chrf.sentence_chrf(chrf.tail(text), sonnet.continuation), "corpus_chrf": share,
+         "characters": len(chrf.tail(text))}
         for (sonnet, text), score, share in zip(pairs, *own, strict=True)
     ]  # fmt: skip
 

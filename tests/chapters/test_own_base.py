@@ -27,9 +27,9 @@ def mine(tokenizer, tmp_path, monkeypatch):
 def folded(tmp_path):
     """Profile smoke with nothing but a short cross-validation, on what a package index has."""
     content = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
-    content |= {"edition": "public-domain", "labelled": {}}
+    content |= {"edition": "available", "labelled": {}}
     content["sonnets"].update(learning_rates=[], seeds=1, samples=1, train_limit=8, held_out_limit=2, max_new_tokens=20)
-    content["folds"]["minimal_pairs"] = 0
+    content["folds"]["minimal_pairs"] = 1
     path = tmp_path / "folded.yaml"
     path.write_text(yaml.safe_dump(content))
     return str(path)

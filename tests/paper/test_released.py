@@ -91,6 +91,7 @@ def test_the_papers_best_score_is_that_of_one_copy_on_dev_and_three_on_test():
     assert result.metrics["flash_dev_chrf_without_copies"] == pytest.approx(41.968, abs=1e-3)
     assert result.metrics["flash_test_chrf"] > 52 and 40 < result.metrics["flash_test_chrf_without_copies"] < 42
     assert result.metrics["flash_test_chrf_public_domain"] == pytest.approx(53.82, abs=0.01)
+    assert all(0 < row["characters"] < 700 for row in result.examples)
     for split, found in rows.items():
         mean = sum(r["corpus_chrf"] for r in found) / len(found)
         assert mean == pytest.approx(result.metrics[f"flash_{split}_chrf"])

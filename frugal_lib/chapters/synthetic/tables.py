@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from frugal_lib.chapters.synthetic.results import PAPER_NAMES, TEACHER_NAMES, SyntheticResults, by_sonnet
 from frugal_lib.core.stats import mean_interval
@@ -114,6 +115,21 @@ def generation_table(found: SyntheticResults) -> Iterator[dict]:
             "chrF": f"{row['chrf']:.1f}",
             "chrF of lines 4–14": f"{row['chrf_continuation']:.1f}",
             "its lines in Flash's file": f"{held.get(version, 0)}" if held else NONE,
+        }
+
+
+@framed
+def released_floors(found: SyntheticResults) -> Iterator[dict]:
+    """What the paper's models wrote on dev, beside random lines as long: chrF and length, all sonnets together."""
+    rows = pd.DataFrame(found.generations.examples)
+    for model, own in rows[rows["split"] == "dev"].groupby("model", sort=False):
+        share = found.lengths.share_of(own.set_index("id")["characters"], "dev")
+        yield {
+            "the paper's model": model if model not in TEACHER_NAMES else f"student of {TEACHER_NAMES[model]}",
+            "chrF": f"{found.generations.metrics[f'{model}_dev_chrf']:.2f}",
+            "without copies": f"{found.generations.metrics[f'{model}_dev_chrf_without_copies']:.2f}",
+            "written of the true length": f"{100 * share:.0f} %",
+            "random lines as long": f"{found.lengths.at_share(share):.2f}",
         }
 
 

@@ -122,6 +122,9 @@ def test_tables_have_the_papers_numbers_beside_ours(results, tmp_path):
     assert copies.loc["Flash", "copies (10 lines or more)"] == "12 (1.0 %)"
     assert copies.loc["Flash", "sonnets that share text with dev or test"] == "12"
     assert copies.loc["Flash", "share of words, %"] == "0.9"
+    floors = tables.released_floors(found)  # eight of ten characters
+    assert floors.loc["student of Flash", "written of the true length"] == "80 %" and len(floors) == 3
+    assert floors.loc["full fine-tuning", "random lines as long"] == "48.00"
     generations = tables.generation_table(found)
     line = generations[generations["sonnet"] == "138"].iloc[0]
     assert line["chrF"] == "97.0" and line["its lines in Flash's file"] == "144"
