@@ -123,7 +123,7 @@ if shown["quantization"]:
     candidates["best model quantization"] = [*stored, *found.qaft(first)]
 if shown["synthetic"]:
     found = synthetic_results(shown["synthetic"])
-    candidates["best data augmentation"] = [arm for arm in found.trained(found.bases[0]) if arm.teacher]
+    candidates["best data augmentation"] = [arm for arm in found.trained(found.bases[0]) if arm.teacher in STRENGTH]
 later = {}
 for method, arms in candidates.items():
     if arms:
