@@ -16,12 +16,13 @@
 
 # %% [markdown]
 # # 4. Synthetic data
-#
-# Shakespeare wrote 154 sonnets; a larger model will write as many more as you like. The paper adds sonnets by Gemini
-# 2.5 Flash Lite, Flash and Pro to the training set of GPT-2 Small, and finds that Flash, not Pro, makes the best
-# student: a stronger teacher is not always better. This chapter looks at what the teachers wrote, line by line,
-# trains students with and without held-out text in their training data, and adds a teacher that the paper did not
-# try: other poets.
+
+# %% [markdown]
+# Shakespeare wrote 154 sonnets; a larger language model, the teacher, writes as many more as one likes. The paper
+# trains GPT-2 Small, the student, on sonnets by Gemini 2.5 Flash Lite, Flash and Pro beside Shakespeare's own, and
+# finds that Flash, not Pro, makes the best student: a stronger teacher is not always better. This chapter looks at what
+# the teachers wrote, line by line, trains students with and without the sonnets that they are tested on in their
+# training data, and adds teachers that the paper did not try: other poets.
 
 # %% tags=["hide-cell"]
 # Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
@@ -46,13 +47,18 @@ device = "auto"  # auto, cpu or cuda
 results = ""  # folder of the records; empty: the profile's own
 
 # %% tags=["remove-stderr"]
-from frugal_lib.chapters import registry
+import numpy as np
+
+from frugal_lib.chapters import common, registry
 from frugal_lib.chapters.synthetic import claims, copies, figures, tables
 from frugal_lib.chapters.synthetic import results as synthetic
 from frugal_lib.data.overlap import MOSTLY
-from frugal_lib.report import drawing, folded, html, spot_check, verdict
+from frugal_lib.paper import released
+from frugal_lib.report import drawing, findings, folded, html, spot_check, verdict
+from frugal_lib.report.arm import chrf_gap, gap
 from frugal_lib.report.cells import cell, rate_text
-from frugal_lib.report.claim import verdicts
+from frugal_lib.report.claim import on_bases, verdicts
+from frugal_lib.report.generality import MEASURES
 
 settings = registry.profile_of(profile, base)
 folder = settings.results_folder(results)
@@ -62,27 +68,33 @@ found = synthetic.synthetic_results(records, folds)
 command = f"python -m frugal_lib sweep synthetic --profile {profile}"
 names = synthetic.TEACHER_NAMES
 
-# %% tags=["hide-input"]
-asked = [claim for claim in claims.CLAIMS if claim.name.startswith(("stronger", "flash-pro"))]
-answers = {}
-for base in found.bases:
-    for told in verdicts(asked, found, [base]):
-        answers.setdefault(told.verdict, []).append(f"{told.claim} (`{base}`)")
-spoken = " ".join(f"**{word.capitalize()}**: {'; '.join(told)}." for word, told in answers.items())
-none = "This profile has no students of more than one Gemini."
-html.say("synthetic_verdict", f"Is a stronger teacher not always better? {spoken or none}")
+# %% tags=["answer", "hide-input"]
+clean = {base: claims.flash_beats_pro(found, base, common.CLEAN) for base in found.bases}
+shares = [f"{told.number} per character on `{base}`" for base, told in clean.items() if told]
+copied = copies.copies_by_teacher(found).get("flash")
+words = on_bases(lambda base: claims.stronger_is_not_better(found, base, common.CLEAN), found.bases)
+spoken = "This profile has no students of both."
+if shares and copied:
+    spoken = (
+        f"In the paper yes, by {claims.printed('flash'):.2f} to {claims.printed('pro'):.2f} chrF; but "
+        f"{100 * copied.share:.0f} % of Flash's sonnets are copies of Shakespeare's, of held-out ones too, and among "
+        f"our students without those the loss with Flash minus that with Pro is {' and '.join(shares)}. That a "
+        f"stronger teacher is not always better: {words}."
+    )
+html.say("synthetic_verdict", f"**Does Gemini 2.5 Flash teach better than Pro, the stronger model?** {spoken}")
 
 # %% [markdown]
 # ## What survives
 #
-# The paper's claims about synthetic data, and what our records say of them. Losses are those of the true lines 4–14:
-# where a profile has it in a cross-validation over all 154 sonnets, else of the ten test sonnets. Differences are
-# paired by sonnet and by seed, and the verdicts follow from the intervals. “As released” includes the test sonnets that
-# also occur in the training data, as the paper does.
+# The paper's claims about synthetic data, and what our records say of them. A loss says how badly a model predicts the
+# true lines 4–14 of sonnets of Shakespeare's, in bits per character or in nats per token (a nat is 1.44 bits). Where a
+# profile has a cross-validation over all 154 sonnets it is measured there, else on the ten test sonnets. Differences
+# are paired by sonnet and by seed, and the verdicts follow from the intervals. “As released” leaves the held-out
+# sonnets that occur in the training data where they are, as the paper does.
 
 # %%
 told = verdicts(claims.CLAIMS, found, found.bases)
-html.table(verdict.verdict_table(told), "Claims of the paper about synthetic data")
+html.table(verdict.verdict_table(told), "Claims of the paper about synthetic data", findings.counted(told))
 
 # %% tags=["hide-input"]
 from frugal_lib.data import overlap
@@ -135,7 +147,11 @@ html.say(
 )
 
 # %%
-html.table(tables.copies_table(found, folder), "What the files have from Shakespeare")
+html.table(
+    tables.copies_table(found, folder),
+    "What the files have from Shakespeare",
+    f"Copies of his sonnets are {', '.join(part.split(' (')[0] for part in spoken)}." if spoken else "",
+)
 
 # %% tags=["hide-input"]
 if "human" in found.audits:
@@ -179,6 +195,8 @@ html.say(
 )
 
 # %%
+released_rows = [row for row in found.generations.examples if row["model"] == "flash"]
+highest = max(row["chrf"] for row in released_rows if row["chrf"] < released.COPY)
 best = copies.generations(found, "dev")
 drawing.show(
     figures.generations_chart(found),
@@ -190,16 +208,30 @@ drawing.show(
 )
 
 # %%
-html.table(tables.released_floors(found), "The paper's released generations beside random training lines as long")
+beside = tables.released_floors(found)
+higher = sum(beside["without copies"].astype(float) > beside["random lines as long"].astype(float))
+html.table(
+    beside,
+    "The paper's released generations beside random training lines as long",
+    f"Without copies, {higher} of the paper's {len(beside)} models score higher than random lines as long.",
+)
 
 # %%
-html.table(tables.generation_table(found), "The released generations of the student of Flash, one by one")
+scored = {split: copies.generations(found, split) for split in ("dev", "test")}
+copied = [f"{len(one.copies)} of {one.sonnets} on {split}" for split, one in scored.items()]
+html.table(
+    tables.generation_table(found),
+    "The released generations of the student of Flash, one by one",
+    f"Copies are {' and '.join(copied)}; all others score at most {highest:.0f}.",
+)
 
 # %% [markdown]
-# A copy to look at. Marked lines are those of the true sonnet; its first three were the students' prompt.
+# A copy to look at. Marked lines are those of the true sonnet, set as a public-domain edition has them; the first three
+# were the students' prompt. The last student was trained on copies of this sonnet on purpose, in
+# [chapter 5](05_what_breaks).
 
 # %%
-html.marked(copies.texts_to_see(found), copies.shown().text)
+html.marked(copies.texts_to_see(found, registry.on_file("what_breaks", settings, folder, seed)))
 
 # %% [markdown]
 # ### Form
@@ -223,7 +255,13 @@ html.say(
 )
 
 # %%
-html.table(tables.form_table(found, folder), "Table 4: perfect sonnets, and other measures of form")
+html.table(
+    tables.form_table(found, folder),
+    "Table 4: perfect sonnets, and other measures of form",
+    "Perfect by the paper's rule are "
+    + ", ".join(f"{share:.0f} % ({names[writer]})" for writer, share in sorted(rates.items(), key=lambda one: -one[1]))
+    + ".",
+)
 
 # %% [markdown]
 # ### Cost
@@ -234,7 +272,14 @@ html.table(tables.form_table(found, folder), "Table 4: perfect sonnets, and othe
 # counts what they really cost.
 
 # %%
-html.table(tables.cost_by_teacher(found), "Cost by teacher")
+costs = tables.usd_per_thousand(found)
+html.table(
+    tables.cost_by_teacher(found),
+    "Cost by teacher",
+    f"The text of a thousand sonnets costs from {min(costs.values()):.2f} to {max(costs.values()):.2f} USD."
+    if costs
+    else "",
+)
 
 # %% [markdown]
 # ## What the students learned
@@ -242,35 +287,41 @@ html.table(tables.cost_by_teacher(found), "Cost by teacher")
 # The paper's Figure 3: chrF of students by number of synthetic sonnets, and the gain in per cent.
 
 # %%
+pupils = [arm for base in found.bases for arm in found.trained(base) if arm.teacher]
+higher, lower, count = findings.beside_zero(chrf_gap(arm, found.plain(arm.base), "dev") for arm in pupils)
+above_none = (
+    f"By chrF, {higher} of {count} kinds of our students beat those of Shakespeare alone, {lower} lose to them."
+)
 drawing.show(
     figures.gains_chart(found),
     settings.figures_folder,
     "04_gains",
-    "The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev chrF by number "
-    "of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
+    f"{above_none} The paper's figure 3 and ours, students of the files as released, with 95 % intervals. Above: dev "
+    "chrF by number of synthetic sonnets. Below: gain over none, in %, with as many as there are.",
 )
 
 # %% [markdown]
-# The loss on the true lines is more sensitive, and no choice was made on the test sonnets.
+# The loss on the true lines detects smaller differences, and nothing was chosen by the test sonnets.
 
 # %%
+by_loss = findings.losses((gap(arm, found.plain(arm.base), "test") for arm in pupils), "those of Shakespeare alone")
 drawing.show(
     figures.losses_by_number(found),
     settings.figures_folder,
     "04_losses",
-    "Loss on the true lines of the test sonnets, minus that of students of Shakespeare alone, with 95 % intervals "
-    "paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
+    f"{by_loss} Loss on the true lines of the test sonnets, minus that of students of Shakespeare alone, with 95 % "
+    "intervals paired by sonnet and seed: lower is better. Filled: as released; open: without held-out text.",
 )
 
 # %%
-html.table(tables.student_table(found, folder), "Every student")
+html.table(tables.student_table(found, folder), "Every student", by_loss)
 
 # %% [markdown]
 # ### The leak, sonnet by sonnet
 #
-# Two students that differ only in the sonnets that share text with dev or test. Early stopping ends training before
-# much is memorized; the paper trained on, for up to twenty epochs at a rate of 1e-3. The students “without early
-# stopping” are trained at that rate to the last epoch.
+# Two students read the same sonnets by Flash, but for those that share text with a dev or test sonnet. Early stopping
+# ends training before much is memorized; the paper trained on, for up to twenty epochs at a rate of 1e-3. The students
+# “without early stopping” are trained at that rate to the last epoch.
 
 # %% tags=["hide-input"]
 spoken = [
@@ -286,17 +337,29 @@ html.say(
 )
 
 # %%
+leaks = []
+for whole, clean in found.leak_pairs.values():
+    before, after = (synthetic.by_sonnet(arm, "dev") | synthetic.by_sonnet(arm, "test") for arm in (clean, whole))
+    leaks += [(number in found.leaked("flash"), after[number] - before[number]) for number in after]
+copied, others = ([change for leaked, change in leaks if leaked is which] for which in (True, False))
+fallen = (
+    f"The loss falls where a copy was read: by {-np.mean(copied):.2f} nats per token on average, elsewhere by "
+    f"{-np.mean(others):.2f}.".replace("-", "−")
+    if copied and others
+    else ""
+)
 drawing.show(
     figures.leak_chart(found),
     settings.figures_folder,
     "04_leak",
-    "Loss of students of Flash as released minus that of students of Flash without held-out text, by sonnet (132–143 "
-    "are dev, 145–154 test); hatched: a copy of it is in Flash's file. “Long training” is without early stopping.",
+    f"{fallen} Loss of students of Flash as released minus that of students of Flash without held-out text, by sonnet "
+    "(132–143 are dev, 145–154 test); hatched: a copy of it is in Flash's file. “Long training” is without early "
+    "stopping.",
 )
 
 # %%
 leak = tables.leak_table(found, found.bases[-1], long=True)
-html.table(leak, "Dev sonnets of the students of Flash without early stopping")
+html.table(leak, "Dev sonnets of the students of Flash without early stopping", fallen)
 
 # %% [markdown]
 # ### Would stricter filters help?
@@ -305,16 +368,29 @@ html.table(leak, "Dev sonnets of the students of Flash without early stopping")
 # read only sonnets of strict form; others read as many, drawn at random from the same teacher.
 
 # %%
-html.table(tables.strict_table(found, folder), "Training sonnets of strict form")
+stricter = findings.losses(
+    (gap(strict, drawn, "test") for strict, drawn in found.strict_pairs), "those of sonnets drawn at random"
+)
+html.table(tables.strict_table(found, folder), "Training sonnets of strict form", stricter)
 
 # %% [markdown]
 # ### What else they still know
 #
-# The paper's Table 7 tests the students on paraphrases through a head that was never trained; what that measures is
-# shown in [chapter 3](03_quantization). Beside it are that chapter's measures, which can fail.
+# The paper's Table 7 tests the students on paraphrases through an output layer whose weights are random;
+# [chapter 3](03_quantization) shows what that measures. Beside it are the measures of that chapter.
 
 # %%
-html.table(tables.transfer_table(found, folder), "Table 7: sonnets, and other tasks")
+checked = [arm for arm in found.students if arm.records[0].run.pairs and arm.selection == "" and arm.teacher]
+losing = [
+    f"{worse} of {count} in {one.name}"
+    for one in MEASURES
+    for worse, _, count in [findings.beside_zero(one.damage(arm, found.plain(arm.base)) for arm in checked)]
+]
+html.table(
+    tables.transfer_table(found, folder),
+    "Table 7: sonnets, and other tasks",
+    f"Worse than students of Shakespeare alone are {', '.join(losing)}." if checked else "",
+)
 
 # %% [markdown]
 # ## Equal exposure, every sonnet held out once
@@ -327,11 +403,20 @@ html.table(tables.transfer_table(found, folder), "Table 7: sonnets, and other ta
 
 # %%
 html.table(
-    folded.cross_validation_table(found.folds, synthetic.fold_name), "Loss on all 154 sonnets, each held out once"
+    folded.cross_validation_table(found.folds, synthetic.fold_name),
+    "Loss on all 154 sonnets, each held out once",
+    findings.losses(folded.differences(found.folds), "full fine-tuning stopped early"),
 )
 
 # %%
-html.table(synthetic.exposure_table(found), "What the students read")
+html.table(
+    synthetic.exposure_table(found),
+    "What the students read",
+    "Every student read Shakespeare's training sonnets as often: "
+    f"{findings.spread((one.run.passes for one in found.folds if one.run.passes), 0)} times."
+    if any(one.run.passes for one in found.folds)
+    else "",
+)
 
 # %% tags=["hide-input"]
 if not any(one.run.passes for one in found.folds):
@@ -352,4 +437,6 @@ html.source_line(folds, folder, command)
 # %% tags=["remove-stderr"]
 then, now = registry.spot_check("synthetic", records, device)
 html.say("synthetic_spot", spot_check.spot_line(then, now))
-html.table(spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again")
+html.table(
+    spot_check.spot_table(then, now), "A run of this chapter as recorded, and computed again", findings.spot(then, now)
+)

@@ -61,7 +61,8 @@ html.say(
     "embedded_base",
     f"The embedded base, *micro*, is a GPT-2 of {micro['parameters'] / 1e6:.1f} million parameters. It was trained for "
     f"this book on {micro['curve'][-1]['tokens'] / 1e6:.0f} million tokens of {micro['corpus']['works']} English works "
-    "of prose and verse in the public domain, without a line of the sonnets, in "
+    f"of prose and verse in the public domain ({micro['corpus']['held_out_works']} more were held out), without a line "
+    "of the sonnets, in "
     f"{micro['seconds'] / 60:.0f} minutes on {micro['machine']['threads']} CPU threads.",
 )
 
@@ -83,17 +84,24 @@ html.say("embedded_finding", " ".join(sentences))
 # was trained on the same text, all of it, in the same tokens.
 
 # %% tags=["hide-input"]
+works = embedded.text_sets(found)[next(iter(embedded.text_sets(found)))]
+saved = {name: embedded.saving(works, name, best).mean for name in ("micro", "nano")}
+below = (
+    "On held-out works, "
+    + " and ".join(f"{name} needs {share:.0f} % fewer bits" for name, share in saved.items())
+    + " than the best model that counts sequences of words."
+)
 drawing.show(
     figures.embedded_chart(found),
     settings.figures_folder,
     "90_embedded",
-    "Both bases end below the best that counting word sequences reaches. Left: loss on the held-out works along "
+    f"{below} Left: loss on the held-out works along "
     "pre-training; dashed, an n-gram model trained on all of the text. Right: a dot for each held-out work; below the "
     "diagonal the base needs fewer bits.",
 )
 
 # %%
-html.table(embedded.bits_table(found), "Bits per character, lower is better")
+html.table(embedded.bits_table(found), "Bits per character, lower is better", below)
 
 # %% tags=["hide-input"]
 characters = sum(row["characters"] for row in found["works"])
@@ -111,13 +119,25 @@ html.embedded_source("python -m frugal_lib yardsticks CORPUS_DIR", found["enviro
 # %% [markdown]
 # ## Two sizes of one family
 #
-# Same tokenizer, same text, same recipe. The text is 762 works of English verse, prose and drama in the public
-# domain, of which 730 were trained on and 32 held out, without a line of Shakespeare's sonnets or eight of their
-# words in a row: the command that trains checks that first and refuses a folder that has any. More is in the
-# [model card](https://github.com/frugal-gpt2/frugal-gpt2/blob/main/frugal_lib/assets/README.md).
+# Same tokenizer, same text, same recipe. The model card on the page [About](about) says more.
+
+# %% tags=["hide-input"]
+corpus = micro["corpus"]
+html.say(
+    "embedded_corpus",
+    f"The text is {corpus['works'] + corpus['held_out_works']} works of English verse, prose and drama in the public "
+    f"domain: {corpus['works']} to train on, {corpus['held_out_works']} held out. None has a line of Shakespeare's "
+    "sonnets, or eight of their words in a row: the command that trains checks that first, and refuses a folder that "
+    "has any.",
+)
 
 # %%
-html.table(embedded.family_table(), "The embedded models")
+ends = {name: embedded.training(name)["curve"][-1]["valid"] for name in ("micro", "nano")}
+html.table(
+    embedded.family_table(),
+    "The embedded models",
+    f"On held-out works {' and '.join(f'{name} ends at {loss:.2f}' for name, loss in ends.items())} nats per token.",
+)
 
 # %%
 files = ["micro/training.json", "nano/training.json"]
@@ -135,7 +155,12 @@ html.embedded_source(command, embedded.training_environment(), files)
 # counted.
 
 # %%
-html.table(embedded.recipe_table(), "Loss on held-out works after equal computing time, best first")
+recipes = embedded.recipe_table()
+html.table(
+    recipes,
+    "Loss on held-out works after equal computing time, best first",
+    f"Bits per character go from {recipes['bits per character'].iloc[0]} to {recipes['bits per character'].iloc[-1]}.",
+)
 
 # %%
 search = embedded.recipe_search()
@@ -158,7 +183,10 @@ display(html.columns(texts["verse"], sonnet.given))
 # Does a base know the sonnets by heart, which it is asked about in every chapter?
 known = recall.records_on_file()
 title = "Greedy continuation of lines 1–3 of all 154 sonnets; loss of lines 4–14 beside 154 sonnets by others as long"
-display(html.table(recall.recall_table([r for _, records in known.values() for r in records]), title))
+recalled = [record for _, records in known.values() for record in records]
+verbatim = [f"{r.metrics['lines_verbatim']:.0f} of {r.metrics['lines']:.0f} lines ({r.run.base})" for r in recalled]
+said = f"Word for word come back {', '.join(verbatim)}." if verbatim else ""
+display(html.table(recall.recall_table(recalled), title, said))
 for name, (one, records) in known.items():
     display(html.source_line(records, one.results_folder(), f"python -m frugal_lib sweep baseline --profile {name}"))
 
@@ -168,4 +196,9 @@ for name, (one, records) in known.items():
 # The dev sonnets' bits per character, computed again in this build from the weights.
 
 # %% tags=["remove-stderr"]
-html.table(embedded.sonnet_check(found), "Bits per character of the dev sonnets, as recorded and computed again")
+check = embedded.sonnet_check(found)
+html.table(
+    check,
+    "Bits per character of the dev sonnets, as recorded and computed again",
+    f"Computed again, they differ by at most {check['difference'].astype(float).abs().max():.0e}.",
+)

@@ -79,6 +79,25 @@ def records_of(
     return plan_of(chapter).records(profile, seed, sweep_into(results, device, **settings))
 
 
+class NotOnFile(LookupError):
+    """A record that a chapter asks for has not been computed."""
+
+
+def on_file(chapter: str, profile: Profile, results: Path, seed: int = 0) -> list[Record]:
+    """The records of a chapter, for another one to show; none where one is missing, since nothing is computed."""
+
+    def read_all(wanted: Sequence[Run]) -> list[Record]:
+        found = [runs.read(run, results) for run in wanted]
+        if None in found:
+            raise NotOnFile(chapter)
+        return found
+
+    try:
+        return plan_of(chapter).records(profile, seed, read_all)
+    except NotOnFile:
+        return []
+
+
 def folds_of(
     chapter: str, profile: Profile, results: Path, seed: int = 0, device: str = "auto", **settings
 ) -> list[Record]:

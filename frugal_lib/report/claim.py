@@ -37,6 +37,20 @@ def verdicts(claims: Sequence[Claim], results: Any, bases: Sequence[str]) -> lis
     return [replace(verdict, claim=claim.text) for claim, verdict in told if verdict]
 
 
+def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -> dict[str, list[str]]:
+    """The words of a test's verdicts, each with the bases that it holds on."""
+    found: dict[str, list[str]] = {}
+    for verdict in filter(None, map(test, bases)):
+        found.setdefault(verdict.verdict, []).append(verdict.base)
+    return found
+
+
+def on_bases(test: Callable[[str], Verdict | None], bases: Sequence[str]) -> str:
+    """A test's verdicts, each word once: **not reproduced** on `micro`, **holds** on `nano`."""
+    found = bases_by_word(test, bases).items()
+    return ", ".join(f"**{word}** on `{'` and `'.join(where)}`" for word, where in found) or "not tested"
+
+
 def told(rule: Rule, difference: Interval, base: str, name: str, paper: str, unit: str, digits: int = 3) -> Verdict:
     """The verdict of a single difference beside zero, in a unit of its own; `name` says what is compared."""
     number = f"{cell(difference, digits, '+')} {unit}"

@@ -124,7 +124,7 @@ def decide(contrast: Contrast, rule: Rule, base: str, name: str, paper: str) -> 
         return None
     source, difference, won = found
     bound = rule.bound(won)
-    margin = f"; a match is at most {signed(bound, 4)}, {100 * MARGIN:.0f} % of what full fine-tuning wins"
+    margin = f"; a match is at most {signed(bound, 4)}, {100 * MARGIN:.0f} % of what full fine-tuning gains"
     margin += f": {WORSE_PERHAPS}" * worse_perhaps(difference, bound)
     return Verdict(
         "",

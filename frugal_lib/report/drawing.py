@@ -63,7 +63,7 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
     with plt.rc_context({"svg.hashsalt": "narrow"}):  # other ids: what a hidden picture defines is not drawn
         narrow = svg_of(figure)
     plt.close(figure)
-    note = escape(caption)
+    note = escape(caption.replace("`", ""))
     hidden = 'class="narrow" display="none"'  # what the book's style sheet shows on a phone
     pictures = "".join(
         picture[picture.index("<svg") :].replace("<svg", f'<svg {kind} role="img" aria-label="{note}"', 1)

@@ -11,7 +11,7 @@ import numpy as np
 from frugal_lib.core import select
 from frugal_lib.core.cross_validation import Differences, detectable, fold_interval
 from frugal_lib.core.runs import Record, Run
-from frugal_lib.core.stats import ratio_values
+from frugal_lib.core.stats import Interval, ratio_values
 from frugal_lib.data import folds
 from frugal_lib.report.cells import NONE, cell, framed
 
@@ -105,6 +105,13 @@ def cross_validation_table(arms: Sequence[FoldArm], name: Callable[[Run], str]) 
             "minus full, bits per character": NONE if alone else cell(fold_interval(found["characters"]), 4, "+"),
             "detectable, nats per token": NONE if alone else f"{detectable(found['tokens']):.4f}",
         }
+
+
+def differences(arms: Sequence[FoldArm]) -> Iterator[Interval]:
+    """Loss of every arm that was trained minus that of full fine-tuning of its base, in nats per token."""
+    for arm, full in beside_full(arms):
+        if arm is not full and arm.records[0].history:
+            yield fold_interval(Differences(difference(arm, full, "tokens"), arm.fold_of))
 
 
 def beside_full(arms: Sequence[FoldArm]) -> Iterator[tuple[FoldArm, FoldArm]]:

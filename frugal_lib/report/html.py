@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from os.path import relpath
 from pathlib import Path
@@ -14,7 +14,6 @@ from markdown_it import MarkdownIt
 
 from frugal_lib.core.machine import ROOT
 from frugal_lib.core.runs import Record
-from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import GIVEN_LINES, Sonnet
 
 # Text of a model may hold an image of any server, which would learn who reads the page.
@@ -22,8 +21,11 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 LONG = 12  # rows above which a table is folded away
 
 
-def table(frame: pd.DataFrame, caption: str = "") -> HTML:
+def table(frame: pd.DataFrame, caption: str = "", finding: str = "") -> HTML:
     """A data frame as an exhibit: a table that scrolls sideways on a narrow screen; an interval gets its own line.
+
+    Its caption begins with what it shows, the `finding`; the anchor is that of the `caption`, which stays as records
+    change.
 
     A cell that is `HTML` stands as it is, all others are escaped. The first column names its row and stays in sight. A
     table with sentences in it does not shrink to a phone's width, where they would be columns of single words; one of
@@ -41,7 +43,7 @@ def table(frame: pd.DataFrame, caption: str = "") -> HTML:
     grid = f'<div class="scrolls" {reach} style="overflow-x:auto;font-size:.9em">{grid}</div>'
     if len(frame) > LONG:
         grid = f"<details><summary>All {len(frame)} rows</summary>{grid}</details>"
-    return HTML(exhibit("Table", slug(caption), grid, caption))
+    return HTML(exhibit("Table", slug(caption), grid, f"{finding} {caption}.".strip() if finding else caption))
 
 
 def row_of_cells(row: Sequence) -> str:
@@ -54,11 +56,13 @@ def row_of_cells(row: Sequence) -> str:
 def exhibit(kind: str, anchor: str, body: str, caption: str) -> str:
     """A table or figure with its caption, as HTML: the one frame that all exhibits of the book have.
 
-    Its number and its source line are empty here: `pages` fills them in, in the order of the page.
+    Its number and its source line are empty here: `pages` fills them in, in the order of the page. What stands in
+    backticks in the caption is set as code.
     """
+    said = re.sub("`(.+?)`", r"<code>\1</code>", escape(caption))
     return (
         f'<figure class="exhibit" id="{escape(anchor)}"><figcaption><b class="number" data-kind="{kind}"></b> '
-        f'{escape(caption)}</figcaption>{body}<div class="source"></div></figure>'
+        f'{said}</figcaption>{body}<div class="source"></div></figure>'
     )
 
 
@@ -129,14 +133,13 @@ def columns(texts: dict[str, str], given: str) -> HTML:
     return beside({name: f"{grey}<br>{lines(text)}" for name, text in texts.items()})
 
 
-def marked(texts: dict[str, str], reference: str) -> HTML:
-    """Texts side by side under their names; lines that the reference has too, spelling aside, are marked."""
-    known = {key for line in reference.splitlines() if (key := folded(line))}
+def marked(texts: Mapping[str, Sequence[tuple[str, bool]]]) -> HTML:
+    """Texts side by side under their names: their lines, each with whether it is marked."""
 
-    def one(line: str) -> str:
-        return f"<mark>{escape(line)}</mark>" if folded(line) in known else escape(line)
+    def one(line: str, mark: bool) -> str:
+        return f"<mark>{escape(line)}</mark>" if mark else escape(line)
 
-    return beside({name: "<br>".join(map(one, text.splitlines())) for name, text in texts.items()})
+    return beside({name: "<br>".join(one(*line) for line in lines) for name, lines in texts.items()})
 
 
 def beside(bodies: dict[str, str]) -> HTML:

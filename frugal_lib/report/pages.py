@@ -22,12 +22,22 @@ SOURCE = re.compile(r'<div class="source">(Source: .*?)</div>', re.S)
 def page(notebook: NotebookNode, chapter: str) -> NotebookNode:
     """The notebook as a page of the book, its exhibits numbered like `Table 2.3` in chapter `2`."""
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in tags(cell)]
+    answer_first(notebook)
     for cell in notebook.cells:
-        if cell.cell_type == "code" and not tags(cell) & {"hide-cell", "remove-cell"}:
+        if cell.cell_type == "code" and not tags(cell) & {"hide-cell", "remove-cell", "remove-input"}:
             cell.metadata["tags"] = sorted(tags(cell) | {"hide-input", "remove-stderr"})
     number_exhibits(notebook, chapter)
     fill_in_sources(notebook)
     return notebook
+
+
+def answer_first(notebook: NotebookNode) -> None:
+    """Put the cell tagged `answer`, which needs the cells that load the records, right under the title."""
+    for place, cell in enumerate(notebook.cells):
+        if "answer" in tags(cell):
+            cell.metadata["tags"] = sorted((tags(cell) - {"hide-input"}) | {"remove-input"})
+            notebook.cells.insert(1, notebook.cells.pop(place))
+            return
 
 
 def tags(cell: NotebookNode) -> set[str]:

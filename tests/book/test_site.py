@@ -267,11 +267,14 @@ def test_the_first_page_says_what_the_base_is(html):
     assert sentence in soup(html, "index").get_text()
 
 
-def test_every_chapter_opens_in_colab(html):
+def test_buttons_lead_to_the_repository_where_it_is_public(html):
+    public = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["repository_is_public"]
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"].removeprefix("https://github.com/")
     for name in CHAPTERS:
         wanted = f"https://colab.research.google.com/github/{url}/blob/main/book/{name}.ipynb"
-        assert soup(html, name).select(f'a[href="{wanted}"]')
+        page = soup(html, name)
+        assert bool(page.select(f'a[href="{wanted}"]')) is public
+        assert bool(page.select(".article-header-buttons a[href*='github.com']")) is public
 
 
 def test_the_first_page_repeats_what_the_last_chapter_says(html):

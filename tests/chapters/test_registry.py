@@ -1,11 +1,13 @@
 import dataclasses
 
 import pytest
+from fakes.project import ROOT
 from fakes.runs import first_runs
 
 from frugal_lib.chapters import registry
 from frugal_lib.chapters.baseline import plan as baseline_plan
 from frugal_lib.core import fetch, runs, select
+from frugal_lib.core.records import write
 from frugal_lib.core.runs import Record
 from frugal_lib.models import bases
 from frugal_lib.profiles import load_profile
@@ -106,3 +108,15 @@ def test_a_published_chapter_has_a_spot_check_of_seconds_that_every_machine_can_
 def test_an_unknown_chapter_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="chapter 'epilogue' is unknown; choose one of baseline"):
         registry.records_of("epilogue", load_profile("smoke"), tmp_path)
+
+
+def test_a_chapter_is_read_for_another_only_where_all_of_it_is_on_file(monkeypatch, tmp_path):
+    monkeypatch.setattr("frugal_lib.data.sonnets.available_edition", lambda: "folger")
+    monkeypatch.setattr(runs, "sweep", None)  # nothing may be computed
+    profile = load_profile("micro")
+    whole = registry.on_file("what_breaks", profile, ROOT / "results/micro")
+    assert whole and {record.run.chapter for record in whole} == {"controls"}
+    assert registry.on_file("what_breaks", profile, tmp_path) == []
+    for record in whole[1:]:
+        write(record, tmp_path)
+    assert registry.on_file("what_breaks", profile, tmp_path) == []

@@ -37,7 +37,7 @@ def contrast(lora, change=lambda arm: arm):
 def test_a_match_is_decided_by_cross_validation(loss, word):
     verdict = decide(contrast(loss), KEEPS, "micro", "LoRA minus full", "as printed")
     assert (verdict.verdict, verdict.source) == (word, FOLDS)
-    assert "a match is at most +0.0360, 10 % of what full fine-tuning wins" in verdict.ours  # a tenth of a nat a token
+    assert "a match is at most +0.0360, 10 % of what full fine-tuning gains" in verdict.ours  # a tenth of a nat a token
     assert ("worse, perhaps within the margin" in verdict.ours) == (word == OPEN)
     assert 0 < verdict.detectable < 0.01 * BITS
     assert {"margin 5 %", "margin 20 %", "a fold left out", "a seed left out", "bootstrap"} == verdict.choices.keys()

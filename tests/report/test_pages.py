@@ -41,6 +41,15 @@ def test_exhibits_are_numbered_and_have_the_source_of_their_section_or_of_the_ch
     assert "Table 2.2." in second and 'href="explore.html#chapter=lora"' in second
 
 
+def test_the_answer_stands_right_under_the_title_without_its_code():
+    cells = [nb.new_markdown_cell("# A title"), nb.new_markdown_cell("What it is about."), code(), code("<p>42</p>")]
+    cells[-1].metadata.tags = ["answer", "hide-input"]
+    made = pages.page(nb.new_notebook(cells=cells), "1").cells
+    assert [cell.source for cell in made] == ["# A title", "x", "What it is about.", "x"]
+    assert made[1].outputs and made[1].metadata.tags == ["answer", "remove-input"]
+    assert made[3].metadata.tags == ["hide-input", "remove-stderr"]
+
+
 def test_a_long_table_is_folded_and_every_header_says_what_it_is_of():
     page = html.table(pd.DataFrame({"a": range(13)}), "Many <rows>").data
     assert "<summary>All 13 rows</summary>" in page and 'id="many-rows"' in page and "<rows>" not in page

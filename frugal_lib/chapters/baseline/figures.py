@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from frugal_lib.chapters.baseline.labelled import METHODS, SPLITS, TASK_NAMES, LabelledRow
+from frugal_lib.chapters.baseline.labelled import METHODS, SPLITS, TASK_NAMES, LabelledRow, data_sizes
 from frugal_lib.chapters.baseline.sonnets import ScoreRow, row_of
 from frugal_lib.core.runs import Record
 from frugal_lib.core.select import best, main_records
 from frugal_lib.data.labelled import CLASSES, TASKS
 from frugal_lib.report.cells import rate_text
-from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, draw_interval, legend_above
+from frugal_lib.report.drawing import COLOURS, FLOOR, OURS, PAPER, TEACHERS, draw_interval, legend_above
 
 MARKERS = {"dev": (0.13, "o", None), "test": (-0.13, "s", "white")}  # by split: height, marker, filling
 
@@ -107,40 +107,54 @@ def accuracy_chart(rows: Sequence[LabelledRow]) -> Figure:
     return figure
 
 
-def data_chart(records: Sequence[Record], task: str) -> Figure:
-    """One data set, as in the paper's figures 6 to 9: examples by split, labels by split, lengths."""
+def data_chart(records: Sequence[Record], task: str, synthetic: Mapping[str, int] | None = None) -> Figure:
+    """One data set, as in the paper's figures 6 to 9: examples by split, labels by split, lengths.
+
+    `synthetic` has the number of sonnets by each teacher, which the paper adds to the training split of the sonnets.
+    """
     record = main_records(records, task, "data")[0]
     classes = CLASSES.get(task, ())
-    figure, panels = plt.subplots(1, 3 if classes else 2, figsize=(9.5, 2.7))
-    draw_sizes(panels[0], record)
+    ratios = [1, 1.4, 1] if classes else [1, 1.4]
+    figure, panels = plt.subplots(1, len(ratios), figsize=(9.5, 3), width_ratios=ratios)
+    draw_sizes(panels[0], record, synthetic or {})
+    ours, paper = data_sizes(records)[TASK_NAMES.get(task, task)]
+    panels[0].set_title(f"examples: {ours:,}\n(the paper: {paper:,})")
     if classes:
         draw_labels(panels[1], record, classes)
     draw_lengths(panels[-1], record)
     return figure
 
 
-def draw_sizes(axes: Axes, record: Record) -> None:
-    """One bar per split, its height written on it."""
+def draw_sizes(axes: Axes, record: Record, synthetic: Mapping[str, int]) -> None:
+    """One bar per split, its height written on it; synthetic sonnets are stacked on those to train on."""
     counts = [int(record.metrics[f"{split}_examples"]) for split in SPLITS]
     bars = axes.bar(SPLITS, counts, color=COLOURS[:3])
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=2)
+    height = counts[0]
+    for teacher, count in synthetic.items():
+        name = f"by {teacher.replace('-', ' ').title()}: {count:,}"
+        axes.bar(SPLITS[:1], count, bottom=height, color=TEACHERS[teacher], label=name)
+        height += count
+    if synthetic:
+        axes.legend(fontsize=8, loc="upper right", title="synthetic sonnets", title_fontsize=8)
     axes.margins(y=0.15)
-    axes.set_title("examples")
     axes.grid(axis="x", visible=False)
 
 
 def draw_labels(axes: Axes, record: Record, classes: Sequence[str]) -> None:
-    """The share of each label in the splits that have labels."""
+    """How many examples have each label in the splits that have labels, in counts, and in % on the bars."""
     rows = [e for e in record.examples if e["kind"] == "label" and e["label"] is not None]
     splits = [split for split in SPLITS if any(e["split"] == split for e in rows)]
     width = 0.8 / len(splits)
     for i, split in enumerate(splits):
-        counts = {e["label"]: e["count"] for e in rows if e["split"] == split}
-        shares = [100 * counts.get(k, 0) / sum(counts.values()) for k in range(len(classes))]
-        axes.bar(np.arange(len(classes)) + (i + 0.5) * width - 0.4, shares, width, color=COLOURS[i], label=split)
+        by_label = {e["label"]: e["count"] for e in rows if e["split"] == split}
+        counts = [by_label.get(k, 0) for k in range(len(classes))]
+        places = np.arange(len(classes)) + (i + 0.5) * width - 0.4
+        bars = axes.bar(places, counts, width, color=COLOURS[i], label=split)
+        axes.bar_label(bars, [f"{100 * count / sum(counts):.0f} %" for count in counts], padding=1, fontsize=7)
     axes.set_xticks(range(len(classes)), [name.replace(" ", "\n") for name in classes])
     axes.tick_params(axis="x", labelsize=8 if len(classes) > 2 else 10)
-    axes.set_title("labels, % of a split")
+    axes.set_title("labels: examples, and % of a split")
     axes.margins(y=0.35)
     axes.legend(ncols=3, fontsize=8, loc="upper left", columnspacing=1, handlelength=1)
     axes.grid(axis="x", visible=False)
@@ -155,7 +169,8 @@ def draw_lengths(axes: Axes, record: Record) -> None:
         weights = np.array([e["count"] for e in chosen]) / max(1, sum(e["count"] for e in chosen))
         settings = {"bins": edges, "weights": 100 * weights, "histtype": "step", "color": colour, "lw": 1.6}
         axes.hist([e["tokens"] for e in chosen], label=split, **settings)
-    axes.set(title="tokens, % of a split", xlabel=f"tokens of {record.run.base}")
+    axes.set(title="lengths, % of a split", xlabel=f"tokens of {record.run.base}")
+    axes.legend(fontsize=8)
 
 
 def confusion_chart(rows: Sequence[LabelledRow]) -> Figure:

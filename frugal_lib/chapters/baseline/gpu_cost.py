@@ -97,6 +97,13 @@ def grid_cost(profile: Profile, about: Record) -> tuple[int, int, float, float, 
     return runs, search.epochs, tokens, flops, memory_gb(GPT2, max(batches), longest, per_text)
 
 
+def hours(records: Sequence[Record], gpu: Gpu) -> dict[str, float]:
+    """Hours of all runs of each task's grid in profile `paper` on one GPU."""
+    profile = load_profile("paper")
+    costs = {task: grid_cost(profile, main_records(records, task, "data")[0]) for task in (*TASK_NAMES, "sonnets")}
+    return {task: minutes(cost[3], gpu) / 60 for task, cost in costs.items()}
+
+
 @framed
 def cost_table(records: Sequence[Record]) -> Iterator[dict]:
     """Runs, tokens, memory, and minutes on each GPU, for the grids of profile `paper`."""

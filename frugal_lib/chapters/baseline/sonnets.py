@@ -38,7 +38,7 @@ class ScoreRow(Arm):
 
     @property
     def name(self) -> str:
-        return NAMES[self.method]
+        return NAMES.get(self.method, self.method)
 
     @property
     def is_floor(self) -> bool:
@@ -85,7 +85,11 @@ def score_rows(records: Sequence[Record]) -> list[ScoreRow]:
 
 def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
     """The row of one method; a `ValueError` where none of its runs has finished."""
-    found = method_records(records, method)
+    return row_from(method_records(records, method), method, paper_values("sonnets", NAMES[method]))
+
+
+def row_from(found: Sequence[Record], method: str, paper: dict[str, float | None]) -> ScoreRow:
+    """A row of some records, one a seed."""
     intervals, spread = {}, {}
     for split in ("dev", "test"):
         for column in ("chrf", "chrf_continuation"):
@@ -95,7 +99,6 @@ def score_row(method: str, records: Sequence[Record]) -> ScoreRow:
             spread[key] = float(draws.std()) if len(draws) > 1 else 0.0
         if f"{split}_bpc" in found[0].metrics:
             intervals[f"{split}_bpc"] = mean_interval(bpc_matrix(found, split))
-    paper = paper_values("sonnets", NAMES[method])
     return ScoreRow(found[0].run.base, tuple(found), method, intervals, spread, paper)
 
 

@@ -120,7 +120,7 @@ def damages(found: QuantizationResults, base: str, format: str) -> Verdict | Non
     if damage is None:
         return None
     before, after = paper_zero_shot()
-    paper = f"zero-shot accuracy {after:.4f} against {before:.4f} at INT8, by a head that was never trained"
+    paper = f"zero-shot accuracy {after:.4f} against {before:.4f} at INT8, through an output layer with random weights"
     ours = f"worse than full fine-tuning, {damage.differences}"
     return Verdict("", base, paper, ours, damage.word, damage.number, damage.p, source=damage.source)
 

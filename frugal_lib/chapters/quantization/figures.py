@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from frugal_lib.chapters.quantization.results import FORMAT_NAMES, QuantizationResults, gain
 from frugal_lib.chapters.quantization.tables import heads, majority_share
+from frugal_lib.core.stats import Interval
 from frugal_lib.paper import published
 from frugal_lib.report.arm import gap
 from frugal_lib.report.drawing import COLOURS, FLOOR, PAPER, base_colour, draw_interval, legend_above, unique_handles
@@ -94,8 +95,11 @@ def draw_loss(axes: Axes, x: float, found: QuantizationResults, kind: tuple, col
         draw_interval(axes, x, gap(arm, found.full(arm.base), "test"), colour, label=label, **POINT)
 
 
-def zero_shot_bars(found: QuantizationResults) -> Figure:
-    """The paper's Figure 5, and what stands behind its last two bars: accuracies of untrained heads, ours."""
+def zero_shot_bars(found: QuantizationResults, trained: Interval | None = None) -> Figure:
+    """The paper's Figure 5, and what stands behind its last two bars: accuracies of untrained heads, ours.
+
+    `trained` is our accuracy of a model that was fine-tuned on paraphrases, which chapter 1 has.
+    """
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.8), width_ratios=[1, 1, 1.8])
     draw_task(left, found)
     rows = [row for row in published.table("figure5_zero_shot").itertuples() if "paraphrase" in row.bar]
@@ -103,12 +107,26 @@ def zero_shot_bars(found: QuantizationResults) -> Figure:
     middle.bar(names, [row.value for row in rows], color=PAPER, width=0.6, label="the paper")
     for x, row in enumerate(rows):
         middle.annotate(f"{row.value:.4g}", (x, row.value), ha="center", va="bottom", fontsize=9)
-    middle.set(ylim=(0, 1), ylabel="accuracy on Quora pairs")
-    middle.set_title("the paper", pad=16)
+    draw_accuracies(middle, found, trained)
+    middle.set(ylim=(0, 1.25), ylabel="accuracy on Quora pairs")
+    middle.legend(*unique_handles(middle), loc="upper right", fontsize=7.5)
     for axes in (left, middle):
         axes.tick_params(axis="x", labelsize=7.5)
     draw_heads(right, found)
     return figure
+
+
+def draw_accuracies(axes: Axes, found: QuantizationResults, trained: Interval | None) -> None:
+    """Ours beside the paper's accuracies: after training on pairs, and of untrained heads the range of 95 %."""
+    base = found.bases[0]
+    if trained:
+        draw_interval(axes, 0.2, trained, base_colour(base), label=f"ours, {base}", **POINT)
+    for x, arm in ((1, found.full(base)), (2, found.arm(base, "qaft", "int8-tensor"))):
+        if arm:
+            accuracy = heads(arm)["accuracy"]
+            low, high = np.quantile(accuracy, [0.025, 0.975])
+            axes.plot([x + 0.2] * 2, [low, high], color=base_colour(base), lw=4, alpha=0.35, label="95 % of our heads")
+            axes.plot(x + 0.2, accuracy.mean(), "o", color=base_colour(base), label=f"ours, {base}", **POINT)
 
 
 def draw_task(axes: Axes, found: QuantizationResults) -> None:

@@ -166,7 +166,7 @@ def keeps_generality(found: SyntheticResults, base: str, teacher: str) -> Verdic
     return Verdict(
         "",
         base,
-        f"{accuracies}, by a head that was never trained",
+        f"{accuracies}, through an output layer with random weights",
         f"worse than Shakespeare alone, {damage.differences}",
         OPPOSITE[damage.word],
         damage.number,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from frugal_lib.chapters.synthetic.results import PAPER_NAMES, SyntheticResults
-from frugal_lib.core import fetch
-from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record
 from frugal_lib.data import overlap, sonnets
+from frugal_lib.data.overlap import folded
 from frugal_lib.data.sonnets import Sonnet
+from frugal_lib.models.bases import ASSETS
 from frugal_lib.paper import evidence, published, released
 from frugal_lib.teachers import by_name
 
 SHOWN = 138  # the dev sonnet that carries the paper's score
+COPIED_LINES = ASSETS / "copied_lines.json"
+OTHER_LINE = "(another line)"
+Line = tuple[str, bool]  # its text, and whether it is a line of the sonnet
 
 
 @dataclass(frozen=True)
@@ -73,31 +79,48 @@ def shown() -> Sonnet:
     return sonnets.public_domain()[SHOWN]
 
 
-def texts_to_see(found: SyntheticResults) -> dict[str, str]:
-    """One dev sonnet, what the paper's Flash student and ours wrote for it, and what Flash wrote most like it."""
-    texts = {f"Shakespeare, sonnet {SHOWN}": shown().text}
-    for name, get in (("the paper's student of Flash", paper_text), ("a training example by Flash", nearest)):
-        try:
-            texts[name] = get()
-        except DataError:
-            if fetch.data_dir():
-                raise
-            texts[name] = "(This machine cannot have the released file.)"
+def line_numbers(text: str) -> list[int | None]:
+    """Which line of the sonnet that is shown each line of a text is word for word, spelling aside; None for another."""
+    known = {folded(line): number for number, line in enumerate(shown().text.splitlines(), start=1)}
+    return [known.get(folded(line)) for line in text.splitlines()]
+
+
+def released_lines() -> dict[str, list[int | None]]:
+    """The same of released texts. They are not kept with this project: which lines they copy is, on file."""
+    return json.loads(COPIED_LINES.read_text(encoding="utf-8"))["texts"]
+
+
+def in_public_domain(numbers: Sequence[int | None], own: Sequence[str]) -> list[Line]:
+    """A text with what it copied set from the public-domain edition; `own` has its other lines, as far as known."""
+    true = shown().text.splitlines()
+    return [(own[k], False) if number is None else (true[number - 1], True) for k, number in enumerate(numbers)]
+
+
+def texts_to_see(found: SyntheticResults, contaminated: Sequence[Record] = ()) -> dict[str, list[Line]]:
+    """One dev sonnet, what the paper's Flash student and ours wrote for it, and what Flash wrote most like it.
+
+    `contaminated` are chapter 5's students of copies: the one that copied most of this sonnet is shown too.
+    """
+    texts = {f"Shakespeare, sonnet {SHOWN}": [(line, True) for line in shown().text.splitlines()]}
+    for name, numbers in released_lines().items():
+        texts[name] = in_public_domain(numbers, [OTHER_LINE] * len(numbers))
     for (base, long), (student, _) in reversed(found.leak_pairs.items()):
         if long:
-            rows = [r for r in student.records[0].examples if (r["kind"], r.get("id")) == ("completion", SHOWN)]
-            texts[f"our student of Flash, {base}, without early stopping"] = f"{shown().given}\n{rows[0]['text']}"
+            texts[f"our student of Flash, {base}, without early stopping"] = written(completions(student.records[0])[0])
             break
+    rows = [(row, record.run.base) for record in contaminated for row in completions(record) if row.get("copies")]
+    if rows:
+        row, base = max(rows, key=lambda pair: pair[0]["verbatim"])
+        texts[f"our student of {row['copies']} copies of it, {base}"] = written(row)
     return texts
 
 
-def paper_text() -> str:
-    """What the paper's Flash student wrote for the sonnet shown."""
-    text = next(text for true, text in released.generated("flash", "dev") if true.id == SHOWN)
-    return "\n".join(sonnets.clean(text))
+def completions(record: Record) -> list[dict]:
+    """What a model wrote for the sonnet that is shown, a row a sample."""
+    return [row for row in record.examples if (row["kind"], row.get("id")) == ("completion", SHOWN)]
 
 
-def nearest() -> str:
-    """The sonnet in Flash's file that has most lines of the one shown."""
-    index = overlap.Targets({str(SHOWN): shown().text})
-    return max(by_name.everything("flash"), key=lambda text: sum(index.compare(text).verbatim.values()))
+def written(row: dict) -> list[Line]:
+    """One of our completions behind the prompt."""
+    text = f"{shown().given}\n{row['text']}"
+    return in_public_domain(line_numbers(text), text.splitlines())

@@ -64,6 +64,8 @@ def draw_paper(axes: Axes, baseline: float) -> None:
     """The upper panel of the paper's figure."""
     for teacher, scores in paper_scores().items():
         axes.plot(scores.index, scores, "-o", color=TEACHER_COLOURS[teacher], ms=5, label=TEACHER_NAMES[teacher])
+    large = published.published()["figure3_synthetic"]["gpt2_large_pro_n1000"]
+    axes.plot(1000, large, "D", color=TEACHER_COLOURS["pro"], mfc="white", ms=6, ls="", label="Pro, GPT-2 Large")
     axes.axhline(baseline, color="black", ls=":", label="no synthetic sonnets")
     number_axis(axes, [100, 500, 1000])
 

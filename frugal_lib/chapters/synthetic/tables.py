@@ -66,16 +66,33 @@ def copies_table(found: SyntheticResults, results: str | Path) -> Iterator[dict]
         }
 
 
+def model_of(teacher: str) -> str:
+    """What the API calls a Gemini: gemini-2.5-flash."""
+    return PAPER_NAMES[teacher].lower().replace(" ", "-")
+
+
+def tokens_of(found: SyntheticResults, teacher: str) -> float:
+    """Tokens of a thousand of a teacher's sonnets, about."""
+    return 1000 * found.columns(teacher)["words"].mean() * TOKENS_PER_WORD
+
+
+def usd_per_thousand(found: SyntheticResults) -> dict[str, float]:
+    """What the text of a thousand sonnets by each Gemini costs at list price."""
+    mine = [teacher for teacher in PAPER_NAMES if teacher in found.audits]
+    return {teacher: prices.cost(model_of(teacher), 0, round(tokens_of(found, teacher))) for teacher in mine}
+
+
 @framed
 def cost_by_teacher(found: SyntheticResults) -> Iterator[dict]:
     """USD for a thousand sonnets: the paper's number, and list prices for the text that it received."""
     paper = published.table("figure3_synthetic").set_index("teacher")["usd_per_1000"]
-    for teacher, name in PAPER_NAMES.items():
-        if teacher not in found.audits:
-            continue
-        c, model = found.columns(teacher), name.lower().replace(" ", "-")
-        tokens = 1000 * c["words"].mean() * TOKENS_PER_WORD
-        usd = prices.cost(model, 0, round(tokens))
+    for teacher, usd in usd_per_thousand(found).items():
+        c, name, model, tokens = (
+            found.columns(teacher),
+            PAPER_NAMES[teacher],
+            model_of(teacher),
+            tokens_of(found, teacher),
+        )
         yield {
             "teacher": name,
             "paper: USD per 1,000": published_link(f"{paper[name]:.3f}"),

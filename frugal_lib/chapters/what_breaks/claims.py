@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
@@ -75,14 +75,6 @@ def evaluated(book: Book) -> list[tuple[str, Claim, list[Verdict]]]:
     found = [(page, claim, verdicts([claim], getattr(book, field), book.bases)) for page, field, claim in collected()]
     after = iter(corrected([verdict for _, _, told in found for verdict in told]))
     return [(page, claim, [next(after) for _ in told]) for page, claim, told in found if told]
-
-
-def bases_by_word(test: Callable[[str], Verdict | None], bases: Sequence[str]) -> dict[str, list[str]]:
-    """The words of a test's verdicts, each with the bases that it holds on."""
-    found: dict[str, list[str]] = {}
-    for verdict in filter(None, map(test, bases)):
-        found.setdefault(verdict.verdict, []).append(verdict.base)
-    return found
 
 
 @framed

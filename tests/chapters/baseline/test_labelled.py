@@ -3,9 +3,10 @@ import re
 
 import numpy as np
 import pytest
+from fakes.book import fake_record
 from fakes.records import ACCURACY, EXAMPLES, fake_data, fake_labelled
 
-from frugal_lib.chapters.baseline import claims, gpu_cost, labelled
+from frugal_lib.chapters.baseline import claims, gpu_cost, labelled, sonnets
 from frugal_lib.chapters.baseline import plan as baseline_plan
 from frugal_lib.chapters.baseline.figures import confusion
 from frugal_lib.chapters.baseline.labelled import labelled_row, outcomes, row_of, stands
@@ -92,6 +93,20 @@ def test_every_number_of_table_1_opens_to_its_records(rows):
     numbers = [cell for cell in cells if re.match(r"[^a-zA-Z]*\d\.\d\d", re.sub("<[^>]*>", "", cell))]
     assert len(numbers) > 25
     assert all("href=" in cell for cell in numbers)
+
+
+def test_the_rows_of_later_chapters_have_ours_once_these_have_been_computed(rows):
+    run = dataclasses.replace(rows[-1].records[0].run, task="sonnets", samples=1)
+    paper = sonnets.paper_values("sonnets", "best LoRA")
+    ours = sonnets.row_from([fake_record(run, 40, 2.0)], "LoRA, rank 4", paper)
+    for later, name, shown in (
+        ({}, "best LoRA (chapter 2)", "–"),
+        ({"best LoRA": ours}, "best LoRA (chapter 2; ours: LoRA, rank 4)", "40.00 ["),
+    ):
+        frame = labelled.table1(rows, [], "results/micro", later).set_index("method")
+        cell = frame.loc[name, "dev"]
+        assert (cell if isinstance(cell, str) else cell.data).find(shown) >= 0
+        assert "42.16" in frame.loc[name, "paper, dev"].data
 
 
 def test_a_number_of_one_record_is_the_link_and_text_is_escaped(records):

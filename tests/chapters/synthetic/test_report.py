@@ -1,5 +1,7 @@
 """What chapter 4 says of records: made-up ones, whose answers are known."""
 
+import os
+
 import pandas as pd
 import pytest
 from fakes.synthetic import fake
@@ -10,11 +12,15 @@ from frugal_lib.chapters.synthetic import results as synthetic_results
 from frugal_lib.chapters.synthetic.claims import order_words
 from frugal_lib.chapters.synthetic.results import by_sonnet, leak_gaps
 from frugal_lib.core.fetch import DataError
+from frugal_lib.core.runs import Record
 from frugal_lib.core.stats import t_interval
+from frugal_lib.data import overlap, sonnets
+from frugal_lib.paper import released
 from frugal_lib.profiles import load_profile
 from frugal_lib.report import claim, drawing, html
 from frugal_lib.report.arm import gap
 from frugal_lib.report.html import marked
+from frugal_lib.teachers import by_name
 
 
 @pytest.fixture
@@ -169,32 +175,47 @@ def test_figures_are_shown_with_their_caption_and_the_same_twice(results, tmp_pa
     assert len(shown) == 8 and all('aria-label="a &lt;caption&gt;"' in page for page in shown)
 
 
-def test_equal_lines_are_marked_and_everything_is_escaped():
-    page = marked(
-        {"<b>": "Dimm'd was the sun\n<script>x</script>", "b": "dimmed was the sun;"}, "dimm'd was the sun"
-    ).data
-    assert page.count("<mark>") == 2 and "<script>" not in page and "&lt;b&gt;" in page
+def test_marked_lines_are_marked_and_everything_is_escaped():
+    page = marked({"<b>": [("Dimm'd was the sun", True), ("<script>x</script>", False)]}).data
+    assert page.count("<mark>") == 1 and "<script>" not in page and "&lt;b&gt;" in page
 
 
-def test_a_teacher_with_script_in_its_text_is_shown_as_text(results, monkeypatch):
-    monkeypatch.setattr(copies, "nearest", lambda: "<script>alert(2)</script>")
-    monkeypatch.setattr(copies, "paper_text", lambda: "<img src=x onerror=alert(3)>")
-    page = marked(copies.texts_to_see(results()), copies.shown().text).data
-    for text in ("alert(1)", "alert(2)", "onerror=alert(3)"):
-        assert text in page
-    assert "<script" not in page and "<img" not in page
-    assert page.count("<mark>") == 14 + 3  # Shakespeare's lines, and the given ones of our student
-
-
-def test_without_the_files_the_page_says_so(results, monkeypatch):
+def test_a_copy_is_shown_from_the_public_domain_without_any_file(results, monkeypatch):
     def missing(*words):
         raise DataError("no network")
 
-    monkeypatch.delenv("FRUGAL_DATA_DIR", raising=False)
-    monkeypatch.setattr("frugal_lib.paper.released.generated", missing)
-    monkeypatch.setattr("frugal_lib.teachers.by_name.everything", missing)
+    for name in ("core.fetch.released_file", "paper.released.generated", "teachers.by_name.everything"):
+        monkeypatch.setattr(f"frugal_lib.{name}", missing)
     texts = copies.texts_to_see(results())
-    assert sum("cannot have the released file" in text for text in texts.values()) == 2
+    true = [line for line, _ in texts.pop("Shakespeare, sonnet 138")]
+    copied = {name: sum(mark for _, mark in lines) for name, lines in texts.items()}
+    assert copied.pop("the paper's student of Flash") == 13 and copied.pop("a training example by Flash") == 14
+    assert list(copied.values()) == [3]  # the prompt of our student, whose text is markup
+    assert {line for lines in texts.values() for line, mark in lines if mark} <= set(true)
+    page = marked(texts).data
+    assert "alert(1)" in page and "<script" not in page and page.count("<mark>") == 13 + 14 + 3
+
+
+def test_the_student_that_copied_most_is_shown(results):
+    run = results().records[0].run
+    true = copies.shown().text.splitlines()
+    rows = [
+        {"kind": "completion", "id": 138, "copies": n, "verbatim": n, "text": "\n".join(true[3 : 3 + n])}
+        for n in (2, 8)
+    ]
+    texts = copies.texts_to_see(results(), [Record(run, "ok", {}, rows, [], {})])
+    (name,) = (name for name in texts if "copies of it" in name)
+    assert name == f"our student of 8 copies of it, {run.base}"
+    assert texts[name] == [(line, True) for line in true[:11]]
+
+
+@pytest.mark.skipif("FRUGAL_DATA_DIR" not in os.environ, reason="needs the released files")
+def test_the_copied_lines_on_file_are_those_of_the_released_texts():
+    index = overlap.Targets({str(copies.SHOWN): copies.shown().text})
+    nearest = max(by_name.everything("flash"), key=lambda text: sum(index.compare(text).verbatim.values()))
+    (written,) = (text for true, text in released.generated("flash", "dev") if true.id == copies.SHOWN)
+    found = map(copies.line_numbers, ("\n".join(sonnets.clean(written)), nearest))
+    assert list(copies.released_lines().values()) == list(found)
 
 
 def test_a_base_without_plain_students_is_an_error(results):

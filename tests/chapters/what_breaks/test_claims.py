@@ -13,7 +13,7 @@ from frugal_lib.chapters.what_breaks import chance, claims, comparisons, figures
 from frugal_lib.chapters.what_breaks.claims import collected, evaluated
 from frugal_lib.chapters.what_breaks.figures import our_groups, paper_groups
 from frugal_lib.core.stats import Interval
-from frugal_lib.report import html
+from frugal_lib.report import claim, html
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_the_table_links_to_the_chapters_and_names_the_base(records):
 def test_verdicts_of_a_test_are_sorted_by_word(records):
     told = [v for line in evaluated(claims.book_of(records(), NO_FOLDS)) for v in line[2]]
     by_base = {v.base: v for v in told if v.verdict == "holds"}
-    assert claims.bases_by_word(by_base.get, ["micro", "nano", "nowhere"]) == {"holds": ["micro", "nano"]}
+    assert claim.bases_by_word(by_base.get, ["micro", "nano", "nowhere"]) == {"holds": ["micro", "nano"]}
 
 
 def test_the_floors_chart_has_every_score(records):
