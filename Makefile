@@ -36,24 +36,33 @@ gpu: .venv/.installed ## everything that needs a CUDA device, in 10 minutes, int
 
 setup: .venv/.installed ## make .venv and install the requirements as they are locked, torch first
 
+# torch may come from an index of its own, such as one with CPU builds: torch alone, and from nowhere else, so that
+# neither index can offer what is meant to come from the other.
+TORCH_INDEX ?=
+define with_torch
+	$(1)/bin/pip install --quiet $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) $(2)
+endef
+LOCKED_TORCH := $(shell grep '^torch==' requirements.txt)
+
 # What the requirements want in turn is locked too: a release of next year cannot break this.
 .venv/.installed: requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "frugal-gpt2 needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c requirements.lock $$(grep '^torch==' requirements.txt)
+	$(call with_torch,.venv,-c requirements.lock $(LOCKED_TORCH))
 	$(BIN)/pip install --quiet -c requirements.lock -r requirements.txt
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
 newest: ## make .venv with the newest versions that pyproject.toml admits, in place of the locked ones
 	$(PYTHON) -m venv --clear .venv
+	$(call with_torch,.venv,torch)
 	$(BIN)/pip install --quiet --editable '.[book,tests]'
 	touch .venv/.installed
 
 # Without what only one platform or one build of torch has: its CUDA libraries, and the build's name behind a plus.
 lock: ## write requirements.lock anew, from a fresh environment with the requirements
 	$(PYTHON) -m venv --clear _build/lock
-	_build/lock/bin/pip install --quiet $$(grep '^torch==' requirements.txt)
+	$(call with_torch,_build/lock,$(LOCKED_TORCH))
 	_build/lock/bin/pip install --quiet -r requirements.txt
 	_build/lock/bin/pip freeze --all --exclude pip | sed -E 's/\+[A-Za-z0-9.]+$$//' | grep -viE '^(nvidia|cuda|triton)' > _build/lock/frozen
 	{ echo '# Every package of an environment with requirements.txt, as constraints. Written by `make lock`.'; \

@@ -26,18 +26,22 @@
 # tests that the models pass before they are changed.
 
 # %% tags=["hide-cell"]
-# Only in Colab: fetch the project and install what is missing; Colab's torch stays as it is.
+# Only in Colab: fetch this version of the project and install what is missing; Colab's torch stays as it is. Running
+# the cell again does no harm, and goes on where it was interrupted.
 import importlib.util
 import os
 import subprocess
 import sys
 
 if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab"):
+    version = os.environ.get("FRUGAL_VERSION", "v0.1.0")  # a tag or a commit
     repository = os.environ.get("FRUGAL_REPOSITORY", "https://github.com/frugal-gpt2/frugal-gpt2")
-    if not os.path.isdir("frugal-gpt2"):
-        subprocess.run(["git", "clone", "--quiet", "--depth", "1", repository, "frugal-gpt2"], check=True)
-    os.chdir("frugal-gpt2")
-    sys.path.insert(0, os.getcwd())
+    if not os.path.isfile("frugal_lib/colab.py"):  # else this cell has run before, or the project is here already
+        os.makedirs("frugal-gpt2", exist_ok=True)
+        for words in ("init --quiet", f"fetch --quiet --depth 1 {repository} {version}", "checkout --quiet FETCH_HEAD"):
+            subprocess.run(["git", "-C", "frugal-gpt2", *words.split()], check=True)
+        os.chdir("frugal-gpt2")
+        sys.path.insert(0, os.getcwd())
     subprocess.run([sys.executable, "-m", "frugal_lib.colab"], check=True)
 
 # %% tags=["parameters"]

@@ -1,6 +1,7 @@
 """The workflows of GitHub Actions, as actionlint and a reader see them, and continuous integration elsewhere."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -47,6 +48,29 @@ def test_the_workflow_tests_builds_keeps_failures_and_publishes():
     assert kept[0]["if"] == "failure()" and kept[0]["with"]["path"] == "_build/smoke/executed"
     assert "make book PROFILE=micro" in commands["publish"]
     assert "refs/heads/main" in jobs["publish"]["if"] and set(jobs["publish"]["needs"]) == {"test", "smoke"}
+
+
+def test_actions_are_pinned_by_commit_with_the_version_beside_it():
+    lines = [line for path in WORKFLOWS.glob("*.yml") for line in path.read_text().splitlines() if "uses:" in line]
+    assert len(lines) > 10
+    assert [line for line in lines if not re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_it_is_tested_on_each_python_from_the_oldest_on():
+    versions = workflow("book")[1]["test"]["strategy"]["matrix"]["python"]
+    assert versions == ["3.11", "3.12", "3.13"]
+    assert f'requires-python = ">={versions[0]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("goal", ["setup", "newest", "lock"])
+def test_torch_alone_comes_from_an_index_of_its_own_and_all_else_from_nowhere_but_pips(goal):
+    assert not [path for path in WORKFLOWS.glob("*.yml") if "EXTRA_INDEX" in path.read_text()]
+    flags = ["-n", "-W", "requirements.txt", "--no-print-directory", "TORCH_INDEX=https://example.org/cpu"]
+    done = subprocess.run(["make", goal, *flags], cwd=ROOT, capture_output=True, text=True, check=True)
+    required = next(line for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("torch=="))
+    from_it = [line.split() for line in done.stdout.splitlines() if "example.org" in line]
+    assert len(from_it) == 1 and "--no-deps" in from_it[0] and "--extra-index-url" not in done.stdout
+    assert [word for word in from_it[0] if word.startswith("torch")] in (["torch"], [required])
 
 
 def test_every_week_every_kind_of_run_is_computed_again_and_the_newest_versions_are_tried():
