@@ -18,7 +18,6 @@ from frugal_lib.report.measured import Benchmark
 
 SIZE = "small"  # the profile of the paper's size
 SONNETS = 32  # two batches: about 5,000 tokens, 50 seconds a method at 135 M parameters
-WANTED, LIMIT_GB = 0.85, 4.0  # of the matrix products' rate, and of memory: what is asked of full fine-tuning
 
 
 def training_runs(profile: Profile) -> list[Run]:
