@@ -101,10 +101,9 @@ class Contrast:
 
 def choices(contrast: Contrast, rule: Rule) -> dict[str, str]:
     """The verdict under every reasonable choice, by its name; of several cases the one that differs, if one does."""
-    intervals = contrast.intervals
-    main, (difference, won) = next(iter(intervals.items()))
+    main, difference, won = contrast.decisive
     word = rule.word(difference, won)
-    found = {name: rule.word(*pair) for name, pair in intervals.items() if name != main}
+    found = {name: rule.word(*pair) for name, pair in contrast.intervals.items() if name != main}
     if rule == KEEPS:
         found |= {f"margin {100 * share:.0f} %": rule.word(difference, won, share) for share in OTHER_MARGINS}
     for name, cases in contrast.others().items():
