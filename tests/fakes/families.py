@@ -1,4 +1,4 @@
-"""Tiny random models of every family, of about half a million parameters, and a tokenizer unlike GPT-2's."""
+"""Tiny random models of every family, of 0.5 to 1 million parameters, and a tokenizer unlike GPT-2's."""
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
