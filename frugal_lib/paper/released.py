@@ -128,22 +128,24 @@ def paired(path: Path, split: str) -> list[tuple[Sonnet, str]]:
 
 
 def scored(model: str, split: str, pairs: Sequence[tuple[Sonnet, str]]) -> list[dict]:
-    """chrF of each generated sonnet against the true one: whole, lines 4-14, and its share of the corpus score.
-
-    `characters` has lines 4-14 of what was generated.
-    """
+    """chrF of each generated sonnet against the true one: whole, lines 4-14, and its share of the corpus score."""
     own = chrf.chrf_of_each([text for _, text in pairs], [sonnet.text for sonnet, _ in pairs])
     return [
         {"model": model, "split": split, "id": sonnet.id, "chrf": score,
-         "chrf_continuation": chrf.sentence_chrf(chrf.tail(text), sonnet.continuation), "corpus_chrf": share,
-         "characters": len(chrf.tail(text))}
+         "chrf_continuation": chrf.sentence_chrf(chrf.tail(text), sonnet.continuation), "corpus_chrf": share}
         for (sonnet, text), score, share in zip(pairs, *own, strict=True)
     ]  # fmt: skip
 
 
 def read_generations() -> list[dict]:
-    """chrF of every sonnet of `GENERATIONS`."""
-    return [row for model, split in GENERATIONS for row in scored(model, split, generated(model, split))]
+    """chrF of every sonnet of `GENERATIONS`, and how many characters of lines 4-14 were generated."""
+    rows = []
+    for model, split in GENERATIONS:
+        pairs = generated(model, split)
+        written = [len(chrf.tail(text)) for _, text in pairs]
+        scores = scored(model, split, pairs)
+        rows += [row | {"characters": count} for row, count in zip(scores, written, strict=True)]
+    return rows
 
 
 def generation_metrics() -> dict[str, float]:

@@ -27,7 +27,7 @@ from frugal_lib.core.stats import Interval
 from frugal_lib.data.sonnets import EDITIONS, Sonnet
 from frugal_lib.metrics import reference_models
 from frugal_lib.profiles import load_profile
-from frugal_lib.report import drawing, html, spot_check
+from frugal_lib.report import drawing, findings, html, spot_check
 from frugal_lib.report.cells import cell, compared
 
 
@@ -161,8 +161,8 @@ def test_figures_are_shown_and_written_and_the_same_twice(records, tmp_path, mon
         for name, figure in draw.items():
             drawing.show(figure(), folder, name, f"<{name}> shown")
         assert {p.name for p in folder.iterdir()} == {f"{name}.{kind}" for name in draw for kind in ("svg", "png")}
-    for name in (f"{name}.svg" for name in draw):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    once, twice = ({name: (tmp_path / k / f"{name}.svg").read_text() for name in draw} for k in "ab")
+    assert [name for name in draw if once[name] != twice[name]] == []
     assert len(shown) == 2 * len(draw)
     assert 'aria-label="&lt;01_scores&gt; shown"' in shown[0]
 
@@ -191,7 +191,7 @@ def test_the_spot_check_tells_same_from_different(records, chapter):
     def said(now):
         registry = SimpleNamespace(spot_check=lambda *_: (then, now))
         names = {"registry": registry, "records": [], "controls": [], "device": "cpu"}
-        return said_by(chapter, "registry.spot_check(", spot_check=spot_check, EDITIONS=EDITIONS, **names)
+        return said_by(chapter, "registry.spot_check(", spot_check=spot_check, findings=findings, EDITIONS=EDITIONS, **names)
 
     then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
     found = spot_check.agreement(then, then)
