@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from io import StringIO
 from pathlib import Path
@@ -41,11 +42,11 @@ STYLE = {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
-    "svg.hashsalt": "frugal-gpt2",  # the same figure is the same file
     "svg.fonttype": "none",  # text that can be searched, read aloud, and set in the page's own letters
 }
 plt.rcParams.update(STYLE)
 
+HASHED = re.compile(r"(?<=[#\"])[a-z][0-9a-f]{10}(?=[\")])")  # the id of a clip, a marker or a hatch
 NARROW = 4.2  # inches: the width of a figure on a phone, where its panels stand below each other
 
 
@@ -57,11 +58,10 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=160, bbox_inches="tight")
-    wide = svg_of(figure)
+    wide = svg_of(figure, f"{name}-wide-")
     (folder / f"{name}.svg").write_text(wide, encoding="utf-8")
     stack(figure)
-    with plt.rc_context({"svg.hashsalt": "narrow"}):  # other ids: what a hidden picture defines is not drawn
-        narrow = svg_of(figure)
+    narrow = svg_of(figure, f"{name}-narrow-")  # other ids: what a hidden picture defines is not drawn
     plt.close(figure)
     note = escape(caption.replace("`", ""))
     hidden = 'class="narrow" display="none"'  # what the book's style sheet shows on a phone
@@ -72,13 +72,18 @@ def show(figure: Figure, folder: Path, name: str, caption: str) -> None:
     keep(name, HTML(exhibit("Figure", name, f'<div class="picture">{pictures}</div>', caption)), note)
 
 
-def svg_of(figure: Figure) -> str:
-    """The figure as SVG, without a background."""
+def svg_of(figure: Figure, prefix: str) -> str:
+    """The figure as SVG, without a background.
+
+    What it defines is named by `prefix` and numbered: matplotlib names it by a hash of places, which the layout does
+    not find twice to the last bit.
+    """
     page = StringIO()
     for axes in figure.axes:
         axes.set_facecolor("none")
     figure.savefig(page, format="svg", metadata={"Date": None}, bbox_inches="tight", facecolor="none")
-    return page.getvalue()
+    numbers: dict[str, int] = {}
+    return HASHED.sub(lambda found: f"{prefix}{numbers.setdefault(found[0], len(numbers))}", page.getvalue())
 
 
 def stack(figure: Figure) -> None:

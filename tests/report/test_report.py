@@ -191,7 +191,9 @@ def test_the_spot_check_tells_same_from_different(records, chapter):
     def said(now):
         registry = SimpleNamespace(spot_check=lambda *_: (then, now))
         names = {"registry": registry, "records": [], "controls": [], "device": "cpu"}
-        return said_by(chapter, "registry.spot_check(", spot_check=spot_check, findings=findings, EDITIONS=EDITIONS, **names)
+        return said_by(
+            chapter, "registry.spot_check(", spot_check=spot_check, findings=findings, EDITIONS=EDITIONS, **names
+        )
 
     then = next(r for r in records if r.run.task == "sonnets" and r.run.learning_rate)
     found = spot_check.agreement(then, then)
