@@ -46,7 +46,7 @@ STYLE = {
 }
 plt.rcParams.update(STYLE)
 
-HASHED = re.compile(r"(?<=[#\"])[a-z][0-9a-f]{10}(?=[\")])")  # the id of a clip, a marker or a hatch
+HASHED = re.compile(r"(?<=[#\"])(?:[a-z]|image)[0-9a-f]{10}(?=[\")])")  # the id of a clip, a marker, a hatch, an image
 NARROW = 4.2  # inches: the width of a figure on a phone, where its panels stand below each other
 
 
