@@ -50,6 +50,7 @@ OTHER = {
     "minimal_pairs": (0, 15),
     "passes": (0, 5),
     "exposure": (0, 100),
+    "precision": ("fp32", "bf16"),
 }
 KIND = {"chapter", "task", "method"}
 
