@@ -35,9 +35,10 @@ def losses(differences: Iterable[Interval], others: str) -> str:
 
 
 def spread(values: Iterable[float], digits: int = 2) -> str:
-    """The lowest and the highest of some values."""
+    """The lowest and the highest of some values; once where they are the same."""
     found = list(values)
-    return f"{min(found):.{digits}f} to {max(found):.{digits}f}"
+    ends = (f"{end:.{digits}f}" for end in (min(found), max(found)))
+    return " to ".join(dict.fromkeys(ends))
 
 
 def spot(then: Record, now: Record) -> str:

@@ -26,6 +26,7 @@ def test_a_difference_counts_where_its_whole_interval_is_on_one_side():
     assert "2 have a higher loss than the base, 1 a lower one, 1 cannot be told" in findings.losses(found, "the base")
     assert findings.losses([], "the base") == ""
     assert findings.spread([2, 1.256, 3]) == "1.26 to 3.00"
+    assert findings.spread([5, 5], 0) == "5"
 
 
 def test_the_anchor_of_a_table_does_not_change_with_its_finding():

@@ -259,6 +259,15 @@ def fold_name(run: Run) -> str:
     return f"+ {run.items:,} by {TEACHER_NAMES[run.teacher]}" if run.teacher else "Shakespeare alone"
 
 
+def unstopped(found: SyntheticResults) -> dict[str, Interval]:
+    """Shakespeare's sonnets alone, read so often, minus full fine-tuning stopped early, by base; nats per token."""
+    alone = [(arm, full) for arm, full in folded.beside_full(found.folds) if arm.run.passes and not arm.run.teacher]
+    return {
+        arm.run.base: fold_interval(Differences(folded.difference(arm, full, "tokens"), arm.fold_of))
+        for arm, full in alone
+    }
+
+
 @framed
 def exposure_table(found: SyntheticResults) -> Iterator[dict]:
     """How often the students of the cross-validation read each of Shakespeare's sonnets and of their teacher's."""
