@@ -15,8 +15,9 @@ LIBRARY := $(shell find frugal_lib -type f -not -path '*/__pycache__/*')
 RESULTS := $(word 2,$(shell grep '^results:' frugal_lib/profiles/$(PROFILE).yaml))
 # Sphinx copies nothing from a folder _build, so the site has smoke's records one level up.
 SITE_RESULTS := $(RESULTS:_build/%=%)
-# What a page links to where its profile has measured no speed of its own.
-SPEEDS := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json results/small/*/*-speed-*.json)
+# What a page links to where its profile has no such record of its own.
+LINKED := $(wildcard results/micro/*/*-speed-*.json results/micro/*/*-steps-*.json results/micro/*/*-recall-*.json \
+	results/small/*/*-speed-*.json)
 RECORDS := $(if $(filter smoke,$(PROFILE)),,$(shell find $(RESULTS) -name '[!.]*.json' 2>/dev/null))
 
 .PHONY: book test verify gpu setup newest lock notebooks serve lint clean help FORCE
@@ -107,7 +108,7 @@ _build/html/.built: $(EXECUTED) $(wildcard book/*.md book/*.bib book/*.css book/
 	$(BIN)/python -m frugal_lib.report.pages _build/source/book $(EXECUTED)
 	$(BIN)/python -m frugal_lib.report.explore $(RESULTS) _build/source/extra/explore
 	cd $(RESULTS) && find . -name '[!.]*.json' -exec cp --parents -t $(CURDIR)/_build/source/extra/$(SITE_RESULTS) {} +
-	cp --parents $(SPEEDS) _build/source/extra
+	cp --parents $(LINKED) _build/source/extra
 	cp --parents frugal_lib/assets/*.json frugal_lib/assets/*/training.json _build/source/extra
 	$(BIN)/jupyter-book build _build/source --path-output . -W -n --keep-going
 	$(BIN)/python -m frugal_lib.report.site _build/html

@@ -201,11 +201,11 @@ def test_in_colab_the_first_cell_fetches_the_project_and_leaves_torch_alone(fres
     after = """
         from importlib.metadata import version
         import os, frugal_lib, transformers, sacrebleu, pronouncing, typer
-        from frugal_lib.profiles import load_profile
+        from frugal_lib.paper import published
         assert version("torch") == "2.10.0+cu999" and version("torchao") == "0.16.0", version("torchao")
         import torch
         assert torch.__version__ == "2.10.0+cu999" and not hasattr(torch, "Tensor")
-        print(os.path.basename(os.getcwd()), load_profile("micro").name, version("transformers"))
+        print(os.path.basename(os.getcwd()), len(published.table("table3_lora_rank")), version("transformers"))
     """
     (fresh_colab / "run.py").write_text(colab_cell(CHAPTERS[0]) + textwrap.dedent(after))
     environment = os.environ | {"FRUGAL_REPOSITORY": str(fresh_colab / "repository")}
@@ -215,7 +215,7 @@ def test_in_colab_the_first_cell_fetches_the_project_and_leaves_torch_alone(fres
     )
     assert done.returncode == 0, done.stderr[-3000:]
     pin = next(line for line in (ROOT / "requirements.txt").read_text().split() if line.startswith("transformers=="))
-    assert done.stdout.split() == ["frugal-gpt2", "micro", pin.split("==")[1]]
+    assert done.stdout.split() == ["frugal-gpt2", "10", pin.split("==")[1]]
 
 
 @pytest.mark.slow
