@@ -670,9 +670,10 @@ runs = {
     name: list({record.run.path: record for record in (*records[name], *folds.get(name, []))}.values())
     for name in names
 }
-took = status.minutes_table({name: registry.profile_of(name).results_folder("") for name in ("micro", "small")})
+took = {name: status.minutes_of(registry.profile_of(name).results_folder("")) for name in ("micro", "small")}
+minutes = status.minutes_table(took)
 html.keep(
-    "minutes", html.table(took, "Minutes of one processor thread, by chapter and profile", status.total(took)), ""
+    "minutes", html.table(minutes, "Minutes of one processor thread, by chapter and profile", status.total(took)), ""
 )
 caption = f"What the records of profile {profile} took, in minutes of one processor thread"
 longest = max((r.environment["seconds"] / 60, name) for name, found in runs.items() for r in found)

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -238,3 +238,8 @@ def read(run: Run, results: Path) -> Record | None:
         aside = move_aside(path)
         print(f"{path}: not the record of its run ({error}); moved to {aside.name}.", file=sys.stderr)
         return None
+
+
+def finished(runs: Iterable[Run], results: Path) -> list[Record]:
+    """The records there are of runs that ended well; none is computed."""
+    return [record for run in runs if (record := read(run, results)) and record.status == "ok"]

@@ -15,9 +15,9 @@ from joblib import Parallel, cpu_count, delayed, register_parallel_backend
 
 from frugal_lib.core import claims, files, machine, precision, processes
 from frugal_lib.core.fetch import DataError
-from frugal_lib.core.records import Record, Result, Run, lost, place, read, rounded, write
+from frugal_lib.core.records import Record, Result, Run, finished, lost, place, read, rounded, write
 
-__all__ = ["Diverged", "Record", "Result", "Run", "execute", "place", "read", "rounded", "sweep", "write"]
+__all__ = ["Diverged", "Record", "Result", "Run", "execute", "finished", "place", "read", "rounded", "sweep", "write"]
 
 POLL = 1.0  # seconds between two looks at what another process computes
 

@@ -111,7 +111,12 @@ def differences(arms: Sequence[FoldArm]) -> Iterator[Interval]:
     """Loss of every arm that was trained minus that of full fine-tuning of its base, in nats per token."""
     for arm, full in beside_full(arms):
         if arm is not full and arm.records[0].history:
-            yield fold_interval(Differences(difference(arm, full, "tokens"), arm.fold_of))
+            yield minus(arm, full)
+
+
+def minus(arm: FoldArm, other: FoldArm) -> Interval:
+    """Loss of an arm minus that of another, in nats per token."""
+    return fold_interval(Differences(difference(arm, other, "tokens"), arm.fold_of))
 
 
 def beside_full(arms: Sequence[FoldArm]) -> Iterator[tuple[FoldArm, FoldArm]]:

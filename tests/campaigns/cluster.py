@@ -7,7 +7,6 @@ is killed midway costs its run in flight.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -58,11 +57,7 @@ def campaign(runs: int, seconds: float) -> tuple[Counter, dict[str, float]]:
     """One node, two nodes, and two of which one is killed; and the seconds that each took."""
     found, took = Counter(), {}
     for kind, count, killed in (("one node", 1, False), ("two nodes", 2, False), ("one of two killed", 2, True)):
-        with tempfile.TemporaryDirectory() as folder:
-            problem, took[kind] = swept(Path(folder), count, runs, seconds, killed)
-        found[kind, "wrong" if problem else "right"] += 1
-        if problem:
-            print(f"{kind}: {problem}", file=sys.stderr)
+        took[kind] = common.tried(found, kind, swept, count, runs, seconds, killed)
     return found, took
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -94,6 +97,16 @@ def computed(results: Path) -> int:
     """How many runs were computed in all."""
     log = Path(f"{results}.log")
     return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def tried(found: Counter[tuple[str, str]], kind: str, attempt: Callable[..., tuple[str, Any]], *words: object) -> Any:
+    """Count an attempt in a folder of its own as right or wrong, and say what was wrong; what it measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        problem, measured = attempt(Path(folder), *words)
+    found[kind, "wrong" if problem else "right"] += 1
+    if problem:
+        print(f"{kind}: {problem}", file=sys.stderr)
+    return measured
 
 
 def table(title: str, found: Counter[tuple[str, str]]) -> str:

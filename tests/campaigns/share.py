@@ -6,7 +6,6 @@ Right is: every run has one record, and at most one run was computed twice for e
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -44,11 +43,7 @@ def campaign(runs: int, seconds: float) -> tuple[Counter, dict[str, int]]:
     found, twice = Counter(), {}
     for attempt, count in ((shared, 2), (shared, 4), (sharded, 4)):
         kind = f"{count} x 1 {'processes' if attempt is shared else 'shards'}"
-        with tempfile.TemporaryDirectory() as folder:
-            problem, twice[kind] = attempt(Path(folder), count, runs, seconds)
-        found[kind, "wrong" if problem else "right"] += 1
-        if problem:
-            print(f"{kind}: {problem}", file=sys.stderr)
+        twice[kind] = common.tried(found, kind, attempt, count, runs, seconds)
     return found, twice
 
 

@@ -22,8 +22,7 @@ def records_on_file(instead: str = "") -> dict[str, tuple[Profile, list[Record]]
     for profile in map(load_profile, PROFILES):
         folder = profile.results_folder(instead)
         planned = precision.applied(folds.recall_runs(profile), precision.chosen(folder, "cpu"))
-        read = (runs.read(run, folder) for run in planned)
-        found[profile.name] = profile, [record for record in read if record and record.status == "ok"]
+        found[profile.name] = profile, runs.finished(planned, folder)
     return found
 
 

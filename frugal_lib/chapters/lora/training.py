@@ -68,8 +68,7 @@ measure = BENCHMARK.measure
 def on_file(instead: str = "") -> list[Record]:
     """The records there are at the paper's size, whatever profile a page is of; none is made. `instead`: a folder."""
     profile = load_profile(SIZE)
-    read = (runs.read(run, profile.results_folder(instead)) for run in training_runs(profile))
-    return [record for record in read if record and record.status == "ok"]
+    return runs.finished(training_runs(profile), profile.results_folder(instead))
 
 
 def share(row: dict) -> float | None:

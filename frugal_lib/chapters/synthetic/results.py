@@ -261,11 +261,8 @@ def fold_name(run: Run) -> str:
 
 def unstopped(found: SyntheticResults) -> dict[str, Interval]:
     """Shakespeare's sonnets alone, read so often, minus full fine-tuning stopped early, by base; nats per token."""
-    alone = [(arm, full) for arm, full in folded.beside_full(found.folds) if arm.run.passes and not arm.run.teacher]
-    return {
-        arm.run.base: fold_interval(Differences(folded.difference(arm, full, "tokens"), arm.fold_of))
-        for arm, full in alone
-    }
+    pairs = folded.beside_full(found.folds)
+    return {arm.run.base: folded.minus(arm, full) for arm, full in pairs if arm.run.passes and not arm.run.teacher}
 
 
 @framed

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from frugal_lib.core.runs import Record
 from frugal_lib.report.cells import NONE, framed
 
@@ -35,22 +33,26 @@ def on_file(folder: Path) -> list[Record]:
     return [Record.from_json(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.json"))]
 
 
+def minutes_of(folder: Path) -> Counter[str]:
+    """The minutes that all records in a folder took, by chapter."""
+    found: Counter[str] = Counter()
+    for record in on_file(folder):
+        found[record.run.chapter] += record.environment["seconds"] / 60
+    return found
+
+
 @framed
-def minutes_table(folders: Mapping[str, Path]) -> Iterator[dict]:
+def minutes_table(found: Mapping[str, Counter[str]]) -> Iterator[dict]:
     """By chapter, the minutes that the records of each profile took; a dash where it has none."""
-    found = {profile: Counter() for profile in folders}
-    for profile, folder in folders.items():
-        for record in on_file(folder):
-            found[profile][record.run.chapter] += record.environment["seconds"] / 60
     for chapter in dict.fromkeys(name for minutes in found.values() for name in sorted(minutes)):
         cells = {name: f"{minutes[chapter]:,.0f}" if chapter in minutes else NONE for name, minutes in found.items()}
         yield {"chapter": chapter} | cells
 
 
-def total(minutes: pd.DataFrame) -> str:
+def total(found: Mapping[str, Counter[str]]) -> str:
     """What all chapters of each profile took, as words before a caption."""
-    sums = {name: sum(float(text.replace(",", "")) for text in minutes[name] if text != NONE) for name in minutes}
-    return f"All chapters took {', '.join(f'{took / 60:.0f} hours ({name})' for name, took in sums.items() if took)}."
+    hours = {name: minutes.total() / 60 for name, minutes in found.items() if minutes}
+    return f"All chapters took {', '.join(f'{took:.0f} hours ({name})' for name, took in hours.items())}."
 
 
 def listed(words: Iterator[str]) -> str:
